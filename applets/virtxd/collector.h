@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VMs and the figures of this host: collected at start, every collect_interval and at every event, kept complete
+ * in memory, published to the inventory. Answers from memory; only collector_refresh talks to libvirt.
+ */
+#ifndef VIRTXD_COLLECTOR_H
+#define VIRTXD_COLLECTOR_H
+
+#include "daemon.h"
+#include "model/vm.h"
+
+/* Starts the collector's thread; the first round has ended when it returns (or libvirt is away: 0 all the same). */
+struct collector *collector_start(struct daemon *daemon, struct error *err);
+void collector_stop(struct collector *collector);
+
+/*
+ * Reads one VM again, now: definition, state, log; publishes it (or removes it when libvirt does
+ * not know it any more). Every operation calls it before it answers.
+ */
+int collector_refresh(struct collector *collector, const char *uuid, struct error *err);
+
+/* A deep copy of a VM of this host; ERR_NOT_FOUND. */
+int collector_get_vm(struct collector *collector, const char *uuid, struct vm *vm, struct error *err);
+/* Its Vm object as the API sends it (one reference for the caller), rendered when it changed. NULL: ERR_NOT_FOUND. */
+struct http_body *collector_get_vm_body(struct collector *collector, const char *uuid,
+	char etag[static 17], struct error *err);
+
+/* MiB that a VM may take now: availablevms of memory or of huge pages. */
+int64_t collector_available_mib(struct collector *collector, bool hugepages);
+
+/* Monotonic ms of the last finished round, for readiness and the watchdog; 0: none yet. */
+int64_t collector_last_round(struct collector *collector);
+int64_t collector_heartbeat(struct collector *collector);
+
+/* For the hypervisor's events: note and wake, never blocks. */
+void collector_on_event(void *collector, enum hypervisor_event event, const char *uuid);
+void collector_on_connection(void *collector, bool connected);
+
+#endif

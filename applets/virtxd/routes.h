@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The API: one table of routes, and the dispatcher that does for every handler what it must not forget: Host and Origin,
+ * method, Content-Type, JSON, finding {id}, forwarding, the VM's state and If-Match.
+ */
+#ifndef VIRTXD_ROUTES_H
+#define VIRTXD_ROUTES_H
+
+#include "daemon.h"
+#include "operations.h"
+
+enum route_flags {
+	ROUTE_FAST = 1 << 0,   /* answered from memory */
+	ROUTE_VM = 1 << 1,     /* {id} is a VM: found, 404 */
+	ROUTE_HOST = 1 << 2,   /* {id} is a host */
+	ROUTE_OWNER = 1 << 3,  /* runs on the host that owns it */
+	ROUTE_BODY = 1 << 4,   /* needs a JSON body, 400 without */
+	ROUTE_CHANGE = 1 << 5, /* changes something: Content-Type and Origin are checked */
+	ROUTE_OFF = 1 << 6,    /* the VM must be poweroff or crashed, else 422 */
+	ROUTE_OWN = 1 << 7,    /* refused for a foreign domain, 422 */
+	ROUTE_LIBVIRT = 1 << 8,/* 503 while libvirt is away */
+	ROUTE_LONG = 1 << 9,   /* may take minutes; Prefer: respond-async */
+};
+
+struct call {
+	struct daemon *daemon;
+	const struct route *route;
+	const struct http_request *request;
+	struct http_response *response;
+	char id[256];		   /* {id} as given, decoded */
+	struct vm_place vm;	   /* with ROUTE_VM */
+	char host[UUID_TEXT_SIZE]; /* with ROUTE_HOST */
+	struct json_object *body;  /* NULL: none or null */
+};
+
+struct route {
+	const char *method;
+	const char *path; /* "/vms/{id}/runstate" */
+	unsigned flags;
+	/* 0 with the response filled, or -1 with err, which becomes a problem. */
+	int (*handle)(struct call *call, struct error *err);
+	const char *summary;
+};
+
+/* Ends with method NULL. */
+extern const struct route routes[];
+
+/* For struct http_server_config. */
+enum http_class routes_classify(void *daemon, const struct http_request *request);
+void routes_handle(void *daemon, const struct http_request *request, struct http_response *response);
+
+/* Answers with a body made of JSON, which it puts. */
+int call_answer_json(struct call *call, int status, struct json_object *json);
+/* Answers without a body. */
+int call_answer(struct call *call, int status);
+
+/* The handlers, each in the api_*.c that its name says. */
+int api_vms_list(struct call *call, struct error *err);
+int api_vms_create(struct call *call, struct error *err);
+int api_vms_get(struct call *call, struct error *err);
+int api_vms_update(struct call *call, struct error *err);
+int api_vms_delete(struct call *call, struct error *err);
+int api_vms_xml(struct call *call, struct error *err);
+int api_console_get(struct call *call, struct error *err);
+int api_runstate_get(struct call *call, struct error *err);
+int api_boot(struct call *call, struct error *err);
+int api_shutdown(struct call *call, struct error *err);
+int api_reboot(struct call *call, struct error *err);
+int api_pause(struct call *call, struct error *err);
+int api_resume(struct call *call, struct error *err);
+int api_migrate_start(struct call *call, struct error *err);
+int api_migrate_get(struct call *call, struct error *err);
+int api_migrate_abort(struct call *call, struct error *err);
+int api_register(struct call *call, struct error *err);
+int api_hosts_list(struct call *call, struct error *err);
+int api_hosts_get(struct call *call, struct error *err);
+int api_operations_list(struct call *call, struct error *err);
+int api_operations_get(struct call *call, struct error *err);
+int api_operations_cancel(struct call *call, struct error *err);
+int api_healthz(struct call *call, struct error *err);
+int api_readyz(struct call *call, struct error *err);
+int api_version(struct call *call, struct error *err);
+int api_openapi(struct call *call, struct error *err);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What virtxd can be told, in its file or on its command line: one row each in settings.c. */
+#ifndef VIRTXD_SETTINGS_H
+#define VIRTXD_SETTINGS_H
+
+#include "base/config.h"
+
+#define SETTINGS_FILE "/etc/virtx/virtxd.conf"
+
+struct settings {
+	char **listen;
+	bool insecure;
+	char **allowed_hosts;
+	char *libvirt_uri;
+	char *serf_rpc;
+	char *serf_key;
+	char *vms_dir;
+	char *state_dir;
+	int lock_manager; /* enum lock_manager */
+	int64_t sanlock_io_timeout;
+	int virt_type; /* enum virt_type */
+	bool migrate_unsafe;
+	bool overcommit;
+	char **lun_allow;
+	char *host_uuid;
+	char *host_name; /* "": the system's */
+	bool standalone;
+	int log_level; /* enum log_level */
+	int64_t wait; /* s to wait for libvirt at the start; -1: for ever */
+	int64_t collect_interval; /* s */
+	int64_t max_connections;
+	int64_t threads;
+};
+
+extern const struct config_row settings_rows[];
+
+/*
+ * Defaults, then the file (the default one may be missing), then the command line; then what standalone implies, and
+ * what fits together (an address other than loopback needs insecure, ...). ERR_INVALID or ERR_USAGE.
+ */
+int settings_load(struct settings *settings, const char *file, int argc, char **argv, struct error *err);
+void settings_free(struct settings *settings);
+
+#endif

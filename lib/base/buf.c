@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Growing text, on json-c's printbuf. */
+#include "base/buf.h"
+
+#include <limits.h>
+#include <string.h>
+
+struct printbuf *buf_new(void)
+{
+	struct printbuf *buf = printbuf_new();
+
+	if (!buf) {
+		fputs("virtx: out of memory\n", stderr);
+		abort();
+	}
+	return buf;
+}
+
+void buf_free(struct printbuf *buf)
+{
+	if (buf)
+		printbuf_free(buf);
+}
+
+void buf_append(struct printbuf *buf, const void *data, size_t len)
+{
+	if (len > INT_MAX || printbuf_memappend(buf, data, (int)len) < 0) {
+		fputs("virtx: out of memory\n", stderr);
+		abort();
+	}
+}
+
+void buf_text(struct printbuf *buf, const char *text)
+{
+	buf_append(buf, text, strlen(text));
+}
+
+void buf_format(struct printbuf *buf, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	cleanup_free char *text = xvasprintf(format, args);
+	va_end(args);
+	buf_text(buf, text);
+}
+
+char *buf_steal(struct printbuf *buf)
+{
+	char *text = buf->buf;
+
+	buf->buf = NULL;
+	printbuf_free(buf);
+	return text;
+}

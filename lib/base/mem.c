@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Allocation that aborts on failure. */
+#include "base/mem.h"
+
+#include <string.h>
+
+static void *check(void *pointer)
+{
+	if (!pointer) {
+		fputs("virtx: out of memory\n", stderr);
+		abort();
+	}
+	return pointer;
+}
+
+void *xmalloc(size_t size)
+{
+	return check(malloc(size ? size : 1));
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+	return check(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xrealloc(void *old, size_t size)
+{
+	return check(realloc(old, size ? size : 1));
+}
+
+void *xreallocarray(void *old, size_t count, size_t size)
+{
+	return check(reallocarray(old, count ? count : 1, size ? size : 1));
+}
+
+char *xstrdup(const char *text)
+{
+	return check(strdup(text));
+}
+
+char *xstrdup_or_null(const char *text)
+{
+	return text ? xstrdup(text) : NULL;
+}
+
+char *xstrndup(const char *text, size_t len)
+{
+	return check(strndup(text, len));
+}
+
+void *xmemdup(const void *data, size_t len)
+{
+	void *copy = xmalloc(len);
+
+	if (len)
+		memcpy(copy, data, len);
+	return copy;
+}
+
+char *xvasprintf(const char *format, va_list args)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, format, args) < 0)
+		check(NULL);
+	return text;
+}
+
+char *xasprintf(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	char *text = xvasprintf(format, args);
+	va_end(args);
+	return text;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The shared storage: where everything lies (spec: storage-and-locks.md).
+ *
+ * VMS/.virtx-cluster   marker: JSON {"cluster": UUID}
+ * VMS/ds/              datastore: images, .iso, ci/VM/seed.iso
+ * VMS/xml/HOST/        the register: VM.xml, lockid; ours: VM.intent, .lock
+ * VMS/lock/NAME/NAME   lease resources
+ *
+ * Shared with other implementations: paths, modes and formats are fixed.
+ */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "storage/lease.h"
+
+#include <stdbool.h>
+
+struct store;
+
+struct store_config {
+	const char *vms_dir;   /* absolute, without trailing slash */
+	const char *host_uuid;
+	enum lock_manager lock_manager;
+	const char *helper;    /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
+};
+
+/*
+ * Makes VMS_DIR a cluster's storage: the folders above and the marker. One that holds a register or a lockspace
+ * already is taken over, its contents untouched; one with a marker is a success that changes nothing. *cluster is its id.
+ */
+int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct error *err);
+
+/*
+ * Opens it for a host: the marker must be there (a /vms with a register or lockspace and no marker is taken over; an empty or missing one is
+ * ERR_UNAVAILABLE with what to do), makes the host's register directory (0750) and locks it:
+ * a second daemon for the same host is ERR_BUSY. Sets the process's umask to 0006. NULL on error.
+ */
+struct store *store_open(const struct store_config *config, struct error *err);
+void store_close(struct store *store);
+
+const char *store_vms_dir(const struct store *store);
+const char *store_host_uuid(const struct store *store);
+const char *store_cluster(const struct store *store);
+
+/* 0 while the marker can still be read; ERR_UNAVAILABLE otherwise. May block as long as the storage does. */
+int store_check(const struct store *store, struct error *err);
+
+#endif
