@@ -142,6 +142,19 @@ unsigned str_edit_distance(const char *a, const char *b)
 	return row[len];
 }
 
+void str_nearest_try(struct str_nearest *nearest, const char *candidate)
+{
+	size_t len = strlen(nearest->word);
+	unsigned distance = str_edit_distance(nearest->word, candidate);
+
+	if (len > 1 && str_starts_with(candidate, nearest->word))
+		distance = 1;
+	if (distance * 2 > len || (nearest->best && distance >= nearest->distance))
+		return;
+	nearest->best = candidate;
+	nearest->distance = distance;
+}
+
 void str_md5_hex(const void *data, size_t len, char hex[static 33])
 {
 	unsigned char digest[EVP_MAX_MD_SIZE] = {0};
