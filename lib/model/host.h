@@ -29,6 +29,9 @@ void host_free(struct host *host);
 void host_copy(struct host *to, const struct host *from);
 #define cleanup_host CLEANUP(host_free)
 
+/* Adds the members cpuarch and cpudef. */
+void host_cpu_to_json(const struct host *host, struct json_object *json);
+
 /* The Host object of the API. The caller puts it. */
 struct json_object *host_to_json(const struct host *host);
 

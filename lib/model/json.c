@@ -340,6 +340,11 @@ struct json_object *json_add_array(struct json_object *parent, const char *name)
 	return array;
 }
 
+void json_append_string(struct json_object *array, const char *text)
+{
+	json_object_array_add(array, check(json_object_new_string(text ? text : "")));
+}
+
 struct json_object *json_append_object(struct json_object *array)
 {
 	struct json_object *object = json_new_object();

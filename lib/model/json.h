@@ -68,6 +68,8 @@ void json_add_bool(struct json_object *parent, const char *name, bool truth);
 /* An empty object or array in parent, which owns it. */
 struct json_object *json_add_object(struct json_object *parent, const char *name);
 struct json_object *json_add_array(struct json_object *parent, const char *name);
+/* A text at the end of an array; NULL is "". */
+void json_append_string(struct json_object *array, const char *text);
 /* An empty object at the end of an array, which owns it. */
 struct json_object *json_append_object(struct json_object *array);
 /* json_object_new_object() that never returns NULL. */

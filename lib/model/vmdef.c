@@ -7,7 +7,9 @@
 
 int vmdef_vcpus(const struct vmdef *def)
 {
-	return def->cpu.sockets * def->cpu.cores * def->cpu.threads;
+	int64_t vcpus = (int64_t)def->cpu.sockets * def->cpu.cores * def->cpu.threads;
+
+	return vcpus < 0 ? 0 : vcpus > VMDEF_MAX_VCPUS ? VMDEF_MAX_VCPUS : (int)vcpus;
 }
 
 const struct disk *vmdef_find_disk(const struct vmdef *def, const char *path)

@@ -19,6 +19,7 @@
 #define VMDEF_MAX_DISKS 20 /* besides the osdisk */
 #define VMDEF_MAX_NETS  8
 #define VMDEF_MAX_NAME  32 /* bytes */
+#define VMDEF_MAX_VCPUS 32767
 /* Ours, so that the XML of every definition stays far below DOMAIN_XML_MAX. */
 #define VMDEF_MAX_CUSTOM 256
 #define VMDEF_MAX_PATH   1023 /* bytes of a disk's path */
@@ -104,7 +105,8 @@ void custom_to_json(const struct custom *custom, struct json_object *json);
  */
 int vmdef_validate(struct vmdef *def, const struct vmdef_rules *rules, struct error *err);
 
-/* sockets x cores x threads; only of a validated definition. */
+/* sockets x cores x threads, within 0 and VMDEF_MAX_VCPUS for definitions that no rule has checked.
+ */
 int vmdef_vcpus(const struct vmdef *def);
 
 /* The disk with that path, NULL when there is none. */

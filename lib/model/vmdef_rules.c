@@ -6,7 +6,6 @@
 
 #include <ctype.h>
 
-#define MAX_VCPUS  32767
 #define MAX_VLANID 4094
 #define MAC_LEN    17
 
@@ -79,10 +78,10 @@ static int check_cpu(const struct cpudef *cpu, struct error *err)
 			"cpudef.threads: %d threads per core are not supported, only 1",
 			cpu->threads);
 	int64_t vcpus = (int64_t)cpu->sockets * cpu->cores;
-	if (vcpus > MAX_VCPUS)
+	if (vcpus > VMDEF_MAX_VCPUS)
 		return error_set(err, ERR_INVALID,
 			"cpudef: %d sockets of %d cores are %lld vcpus, at most %d", cpu->sockets,
-			cpu->cores, (long long)vcpus, MAX_VCPUS);
+			cpu->cores, (long long)vcpus, VMDEF_MAX_VCPUS);
 	return 0;
 }
 
