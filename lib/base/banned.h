@@ -12,6 +12,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Fortified headers make macros of these, which clang warns about when they are poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets
 #pragma GCC poison strtok mktemp tmpnam atoi atol atoll
 #pragma GCC poison gmtime localtime ctime asctime
