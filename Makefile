@@ -27,10 +27,26 @@ endif
 PKGS := json-c libxml-2.0 libcrypto uuid libsystemd
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE -D_FORTIFY_SOURCE=2
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE
+ifneq ($(filter x86_64 i686,$(shell uname -m)),)
+HARDENING += -fcf-protection
+endif
+# Variants: `plain`, or built with a sanitizer; each in an output folder of its own.
+VARIANT ?= plain
+ifeq ($(VARIANT),plain)
+HARDENING += -D_FORTIFY_SOURCE=2
+else ifeq ($(VARIANT),asan)
+CFLAGS = -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifeq ($(VARIANT),tsan)
+CFLAGS = -O1 -g -fno-omit-frame-pointer
+SANITIZE := -fsanitize=thread
+else ifeq ($(VARIANT),cov)
+CFLAGS = -O0 -g --coverage
+endif
 ALL_CPPFLAGS := -D_GNU_SOURCE -DVIRTX_VERSION='"$(VERSION)"' -Ilib -I. -include base/banned.h \
 	$(shell pkg-config --cflags libvirt $(PKGS) 2>/dev/null) $(CPPFLAGS)
-ALL_CFLAGS = -std=gnu17 -pthread $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_CFLAGS = -std=gnu17 -pthread $(WARNINGS) $(HARDENING) $(CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
 LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 
@@ -74,5 +90,93 @@ $(O)/tests/unit/test_%: $(O)/tests/unit/test_%.o $(APPLET_OBJ) $(O)/libvirtx.a
 	@[ -n "$(Q)" ] && echo "  LD      $@" || :
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# The API description is part of the program.
+$(O)/applets/virtxd/openapi.o: openapi.yaml
+
+.PHONY: objects
+objects: $(LIB_OBJ) $(APPLET_OBJ) $(MAIN_OBJ)
+
+# Fuzzers: libFuzzer, so clang; each with its seeds in tests/fuzz/corpus.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(O)/%)
+FUZZ_SECONDS ?= 60
+$(O)/tests/fuzz/fuzz_%: $(O)/tests/fuzz/fuzz_%.o $(APPLET_OBJ) $(O)/libvirtx.a
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+# Baselines and tools of the benchmarks.
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_BIN := $(BENCH_SRC:%.c=$(O)/%)
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(APPLET_OBJ) $(O)/libvirtx.a
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) -lcivetweb
+
+.PHONY: build-for-tests
+build-for-tests: $(O)/virtx $(UNIT_BIN) $(O)/virtxd $(O)/virtx-check-lvb
+
+# Names of the one executable.
+$(O)/virtxd $(O)/virtx-check-lvb: $(O)/virtx
+	$(Q)ln -sf virtx $@
+
+.PHONY: deps check check-long demo asan tsan fuzz lint cov bench bench-scale
+deps:
+	$(Q)tests/tools/deps
+
+# Everything that fits in 20 minutes: lint, unit and e2e tests, the latter two also under sanitizers.
+check: deps
+	$(Q)tests/run check
+
+# What takes longer.
+check-long: deps
+	$(Q)tests/run check long
+
+lint: deps
+	$(Q)tests/run --variant plain $$(awk '/^lint\// {print $$1}' tests/suites)
+
+asan tsan: deps
+	$(Q)tests/run check --variant $@
+
+# The demo needs less than the tests.
+demo:
+	$(Q)tests/tools/deps demo
+	$(Q)$(MAKE) --no-print-directory $(O)/virtx $(O)/virtxd
+	$(Q)O=$(O) examples/demo
+
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory O=$(O)-fuzz CC=clang VARIANT=fuzz fuzz-run
+
+ifeq ($(VARIANT),fuzz)
+CFLAGS = -O1 -g
+SANITIZE := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+endif
+.PHONY: fuzz-run
+fuzz-run: $(FUZZ_BIN)
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
+
+cov: deps
+	$(Q)tests/tools/coverage
+
+bench: deps $(O)/virtx $(O)/virtxd $(BENCH_BIN)
+	$(Q)O=$(O) tests/bench/run
+
+# Manual pages and completions come from the tables in the program.
+MAN_PAGES := $(O)/man/virtx.1 $(O)/man/virtxd.8 $(O)/man/virtxd.conf.5 $(O)/man/virtx-check-lvb.8
+
+.PHONY: install uninstall clean help
+clean:
+	$(Q)rm -rf $(O) $(O)-asan $(O)-tsan $(O)-fuzz $(O)-cov $(O)-lint-gcc $(O)-lint-clang
+
+help:
+	@echo 'make              build $(O)/virtx'
+	@echo 'make deps         install the packages that building, testing and the demo need'
+	@echo 'make demo         a guest from nothing to its console, in two minutes'
+	@echo 'make check        every test that fits in 20 minutes'
+	@echo 'make check-long   the rest as well'
+	@echo 'make asan, tsan   the suites under AddressSanitizer and UBSan, under ThreadSanitizer'
+	@echo 'make fuzz         every fuzzer for FUZZ_SECONDS=60'
+	@echo 'make lint cov     form; line coverage'
+	@echo 'make bench        figures beside their baselines'
+	@echo 'make install      DESTDIR= PREFIX=$(PREFIX); make uninstall'
+	@echo 'make clean'
+
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(APPLET_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_BIN:%=%.d)
+-include $(LIB_OBJ:.o=.d) $(APPLET_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT_BIN:%=%.d) \
+	$(FUZZ_BIN:%=%.d) $(BENCH_BIN:%=%.d)

@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# End-to-end tests: a daemon of one's own on a free port, real libvirt, real QEMU.
+# Source it from the repository's root. VIRTX names the program under test.
+. tests/tools/tap.sh
+export PATH=$PATH:/usr/sbin:/sbin
+VIRTX=${VIRTX:-$PWD/build/virtx}
+GUEST_CACHE=${GUEST_CACHE:-$PWD/build/guest}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/virtx-e2e.XXXXXX")
+chmod 755 "$work"
+daemon_pid=
+state=$work/state
+cleanup_hooks=()
+
+e2e_cleanup() {
+	local hook pid
+	[ -z "$daemon_pid" ] || kill "$daemon_pid" 2>/dev/null
+	for hook in "${cleanup_hooks[@]}"; do "$hook"; done
+	# Guests outlive the daemon; those of this test end with it, by their ids.
+	while read -r pid; do
+		kill -9 "$pid" 2>/dev/null
+	done < <(cat "$work"/*/libvirt/run/libvirt/qemu/*.pid "$work"/*/*/run/*/*.pid 2>/dev/null)
+	[ -z "$daemon_pid" ] || wait_for 10 daemon_gone
+	if [ "$tap_failed" -ne 0 ]; then
+		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
+	fi
+	rm -rf "$work"
+}
+trap e2e_cleanup EXIT
+
+daemon_gone() { ! kill -0 "$daemon_pid" 2>/dev/null; }
+
+# Starts virtxd --standalone on a free port, waits until it is ready; sets $server.
+daemon_start() { # further options
+	"$VIRTX" virtxd --standalone --state-dir "$state" --listen 127.0.0.1:0 --virt-type qemu "$@" \
+		2>>"$work/daemon.log" &
+	daemon_pid=$!
+	daemon_wait_ready
+}
+
+daemon_wait_ready() {
+	wait_for 60 daemon_is_ready || {
+		echo "# the daemon did not become ready"
+		tail -n 40 "$work/daemon.log" | sed 's/^/# /'
+		return 1
+	}
+	export VIRTX_API_SERVER=$server
+}
+
+daemon_is_ready() {
+	kill -0 "$daemon_pid" || return 0 # died: no use waiting
+	server=$(sed -n 's/.*listening.* address=\([0-9.:]*\).*/\1/p' "$work/daemon.log" | tail -n 1)
+	[ -n "$server" ] && curl -sf -o "$work/readyz" "http://$server/readyz"
+}
+
+# Ends it as systemd would; the log's ready line is forgotten.
+daemon_stop() { # signal
+	kill "-${1:-TERM}" "$daemon_pid"
+	wait "$daemon_pid" 2>/dev/null
+	daemon_status=$?
+	daemon_pid=
+	mv "$work/daemon.log" "$work/daemon.$(date +%s%N).log"
+}
+
+# One request: sets $status, $body and $headers.
+api() { # method target [json]
+	local data=()
+	[ $# -lt 3 ] || data=(-H 'Content-Type: application/json' --data-binary "$3")
+	status=$(curl -s -m 120 -X "$1" -D "$work/headers" -o "$work/body" -w '%{http_code}' "${data[@]}" \
+		"${curl_options[@]}" "http://$server$2")
+	body=$(tr -d '\0' <"$work/body")
+	headers=$(tr -d '\r' <"$work/headers")
+	: >"$work/body"
+}
+curl_options=()
+
+field() { # jq filter, of the last body
+	jq -r "$1" <<<"$body"
+}
+
+runstate_is() { # vm number
+	api GET "/vms/$1/runstate"
+	[ "$(field .runstate)" = "$2" ]
+}
+
+console_has() { # vm regex
+	curl -s "http://$server/vms/$1/console?offset=0" | grep -Eaq -- "$2"
+}
+
+# The guests: $GUEST_CACHE/guest.iso and hello.raw, made once.
+need_guests() {
+	tests/guest/make-guest "$GUEST_CACHE" || exit 1
+}
+
+# A definition on standard output: NAME MEMORY OSDISK_JSON [DISKS_JSON] [jq filter for the rest]
+definition() {
+	jq -n --arg name "$1" --argjson memory "$2" --argjson osdisk "$3" --argjson disks "${4:-[]}" '{
+		name: $name, cpudef: {model: "host-passthrough", sockets: 1, cores: 1, threads: 1},
+		memory: {total: $memory}, osdisk: $osdisk, disks: $disks, nets: [], firmware: 0}' |
+		jq "${5:-.}"
+}
+
+disk() { # path device bus man prov size
+	jq -nc --arg path "$1" --argjson device "$2" --argjson bus "$3" --argjson man "$4" \
+		--argjson prov "$5" --argjson size "$6" \
+		'{path: $path, device: $device, bus: $bus, man: $man, prov: $prov, size: $size}'
+}
+
+# Creates a VM of a definition on standard input; sets $vm.
+create_vm() {
+	local vmdef
+	vmdef=$(cat)
+	api POST /vms "$(jq -c '{vmdef: ., host: ""}' <<<"$vmdef")"
+	vm=$(field . 2>/dev/null)
+	[ "$status" = 201 ]
+}
