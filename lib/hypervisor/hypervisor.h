@@ -5,9 +5,9 @@
  *
  * One long-lived connection with keepalive; its event loop runs in a thread of
  * this module, which also reconnects every 5 s. All functions may be called from any
- * thread; while there is no connection they fail at once with ERR_UNAVAILABLE and the reason of the last
- * attempt. A failure that libvirt reports is ERR_HYPERVISOR with libvirt's own message;
- * a domain it does not know is ERR_NOT_FOUND. No lock is held across a call into libvirt.
+ * thread; while there is no connection they fail at once with ERR_UNAVAILABLE and the reason of the
+ * last attempt. A failure that libvirt reports is ERR_HYPERVISOR with libvirt's own message; a
+ * domain it does not know is ERR_NOT_FOUND. No lock is held across a call into libvirt.
  */
 #ifndef HYPERVISOR_HYPERVISOR_H
 #define HYPERVISOR_HYPERVISOR_H
@@ -30,10 +30,11 @@ enum hypervisor_event {
 };
 
 struct hypervisor_config {
-	const char *uri; /* qemu:///system, qemu:///embed?root=DIR, test:///FILE */
+	const char *uri;       /* qemu:///system, qemu:///embed?root=DIR, test:///FILE */
+	unsigned reconnect_ms; /* between attempts; 0: 5000 */
 	/*
-	 * Both are called on the event thread and must only note and wake, never
-	 * block or call back into this module.
+	 * Called on threads of this module; they must only note and wake, never
+	 * block or call back into it. on_connection alternates: true, false, true ...
 	 */
 	void (*on_event)(void *context, enum hypervisor_event event, const char *uuid);
 	void (*on_connection)(void *context, bool connected);
@@ -41,8 +42,9 @@ struct hypervisor_config {
 };
 
 /*
- * Starts the event thread, which connects in the background. Never touches VMs. NULL: ERR_UNAVAILABLE when libvirt is not installed.
- * At most one at a time in a process (libvirt's event loop is global).
+ * Starts the event thread, which connects in the background. Never touches VMs. NULL:
+ * ERR_UNAVAILABLE when libvirt is not installed. At most one at a time in a process (libvirt's
+ * event loop is global).
  */
 struct hypervisor *hypervisor_start(const struct hypervisor_config *config, struct error *err);
 
@@ -63,7 +65,7 @@ bool hypervisor_is_embedded(const struct hypervisor *hypervisor);
 struct hypervisor_host {
 	char uuid[UUID_TEXT_SIZE];
 	char *arch, *vendor, *model;
-	int64_t tsc_hz; /* 0: unknown */
+	int64_t tsc_hz;                         /* 0: unknown */
 	char *firmware_version, *firmware_date; /* "" without SMBIOS */
 	int16_t nodes, sockets, cores, threads;
 	int32_t mhz;
@@ -83,13 +85,13 @@ int hypervisor_get_load(
 
 /* What guests can have here. */
 struct hypervisor_caps {
-	bool kvm;		/* offered in the domain capabilities (which does not prove that it works) */
-	bool bios_descriptor;	/* firmware="bios" finds something */
-	bool uefi;		/* firmware="efi" finds something */
-	bool numad;		/* automatic NUMA placement works */
-	bool vdagent_migrates;	/* this QEMU migrates a guest with a vdagent channel */
-	bool networks;		/* libvirt networks can be used at all */
-	unsigned long version;	/* of libvirt: major * 1000000 + minor * 1000 + release */
+	bool kvm; /* offered in the domain capabilities (which does not prove that it works) */
+	bool bios_descriptor;       /* firmware="bios" finds something */
+	bool uefi;                  /* firmware="efi" finds something */
+	bool numad;                 /* automatic NUMA placement works */
+	bool vdagent_migrates;      /* this QEMU migrates a guest with a vdagent channel */
+	bool networks;              /* libvirt networks can be used at all */
+	unsigned long version;      /* of libvirt: major * 1000000 + minor * 1000 + release */
 	unsigned long qemu_version; /* the same way; 0: none found */
 };
 /* Asked once per connection and remembered (probing QEMU takes seconds). */
@@ -98,22 +100,34 @@ int hypervisor_get_caps(
 
 /*
  * Whether KVM really runs a guest here: tried once with a transient throw-away guest of
- * 16 MiB, then remembered for the life of the process. false also when it cannot be tried; why says the reason.
+ * 16 MiB, then remembered for the life of the process. false also when it cannot be tried; why says
+ * the reason.
  */
 bool hypervisor_probe_kvm(struct hypervisor *hypervisor, char *why, size_t size);
 
 /* 0 when a libvirt network of that name exists and is active; ERR_UNSUPPORTED with the reason. */
 int hypervisor_check_network(struct hypervisor *hypervisor, const char *name, struct error *err);
 
+#define DOMAIN_DISKS_MAX 32
+
+/* Bytes. */
+struct domain_disk {
+	char target[16]; /* "vda": <target dev> of the XML */
+	uint64_t capacity, allocation, physical;
+};
+
 /* One domain of the bulk call. Counters are cumulative; 0 where libvirt gave none. */
 struct domain_stats {
 	char uuid[UUID_TEXT_SIZE];
 	enum runstate runstate; /* from state and reason, spec statistics.md */
-	int state, reason;	/* libvirt's own, for the operation log */
+	int state, reason;      /* libvirt's own, for the operation log */
 	bool persistent, autostart;
-	uint64_t cpu_time_ns;	/* 0 for a stopped domain, whatever libvirt says */
+	uint64_t cpu_time_ns;                   /* 0 for a stopped domain, whatever libvirt says */
 	int64_t memory_max_kib, memory_rss_kib; /* rss 0 when stopped */
-	uint64_t disk_capacity, disk_allocation, disk_physical; /* bytes, without cdroms */
+	/* Every disk, cdroms too: libvirt does not say here which are. Those beyond the limit are
+	 * left out. */
+	struct domain_disk disks[DOMAIN_DISKS_MAX];
+	unsigned n_disks;
 	uint64_t net_rx_bytes, net_tx_bytes;
 	unsigned vcpus;
 	bool complete; /* false: only the state could be read, figures stay as they were */
@@ -121,31 +135,35 @@ struct domain_stats {
 
 /*
  * All persistent domains in one bulk call. When it takes longer than timeout_ms (one stopped QEMU
- * process blocks it), it is left behind in its thread, and states come from the list call alone (complete = false);
- * the next call does not start another while one is left behind. The caller frees *list.
+ * process blocks it), it is left behind in its thread, and states come from the list call alone
+ * (complete = false); the next call does not start another while one is left behind. The caller
+ * frees *list.
  */
 int hypervisor_collect(struct hypervisor *hypervisor, unsigned timeout_ms,
 	struct domain_stats **list, size_t *count, struct error *err);
 /* The same for one domain. */
-int hypervisor_collect_one(struct hypervisor *hypervisor, const char *uuid, struct domain_stats *stats,
-	struct error *err);
+int hypervisor_collect_one(struct hypervisor *hypervisor, const char *uuid,
+	struct domain_stats *stats, struct error *err);
 
 /* Inactive or live XML (security information left out); the caller frees it. */
 char *hypervisor_get_xml(
 	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err);
 
-/* Defines or redefines a persistent domain; *stored (may be NULL) is its inactive XML, the caller frees it. */
+/* Defines or redefines a persistent domain; *stored (may be NULL) is its inactive XML, the caller
+ * frees it. */
 int hypervisor_define(
 	struct hypervisor *hypervisor, const char *xml, char **stored, struct error *err);
 /* 0 when libvirt would accept the XML (parsed, validated against the schema), defining nothing. */
 int hypervisor_check_xml(struct hypervisor *hypervisor, const char *xml, struct error *err);
-/* With managed save, snapshots metadata, NVRAM and checkpoints; only a domain that is shut off or crashed (ERR_STATE). */
+/* With managed save, snapshots metadata, NVRAM and checkpoints; only a domain that is shut off or
+ * crashed (ERR_STATE). */
 int hypervisor_undefine(struct hypervisor *hypervisor, const char *uuid, struct error *err);
 
 /* start_paused: created with its CPUs stopped. */
 int hypervisor_boot(
 	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err);
-int hypervisor_shutdown(struct hypervisor *hypervisor, const char *uuid, struct error *err); /* ACPI */
+int hypervisor_shutdown(
+	struct hypervisor *hypervisor, const char *uuid, struct error *err); /* ACPI */
 /* graceful: SIGTERM, fails when it does not go; else SIGKILL. */
 int hypervisor_destroy(
 	struct hypervisor *hypervisor, const char *uuid, bool graceful, struct error *err);
@@ -157,7 +175,8 @@ int hypervisor_reboot(
 int hypervisor_set_autostart(
 	struct hypervisor *hypervisor, const char *uuid, bool autostart, struct error *err);
 
-/* Writes one metadata element (see domain_xml_oplog_element) to the persistent configuration; xml NULL removes it. */
+/* Writes one metadata element (see domain_xml_oplog_element) to the persistent configuration; xml
+ * NULL removes it. */
 int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
 	const char *uri, const char *xml, struct error *err);
 
@@ -168,8 +187,8 @@ int hypervisor_detach(struct hypervisor *hypervisor, const char *uuid, const cha
 	bool live, bool persistent, struct error *err);
 
 /*
- * Guest addresses from DHCP leases, then the agent, then ARP, whichever answers first, "10.0.0.5" ...; none is a success. The caller frees
- * each and the list.
+ * Guest addresses from DHCP leases, then the agent, then ARP, whichever answers first, "10.0.0.5"
+ * ...; none is a success. The caller frees each and the list.
  */
 int hypervisor_get_addresses(struct hypervisor *hypervisor, const char *uuid, char ***list,
 	size_t *count, struct error *err);

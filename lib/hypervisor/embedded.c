@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* qemu.conf for libvirt's embedded driver (libvirt: drvqemu, "Embedded driver"). */
+#include "hypervisor/embedded.h"
+
+#include "base/buf.h"
+#include "base/file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * The driver shares the machine with nobody: no security labels, no control groups, no private
+ * mounts; QEMU's output goes to a file, because there is no virtlogd; files stay whose they are.
+ */
+static const char common_settings[] = "# Written by virtx at every start.\n"
+				      "security_driver = \"none\"\n"
+				      "cgroup_controllers = []\n"
+				      "namespaces = []\n"
+				      "stdio_handler = \"file\"\n"
+				      "dynamic_ownership = 0\n";
+static const char root_settings[] = "user = \"root\"\n"
+				    "group = \"root\"\n";
+static const char user_settings[] = "remember_owner = 0\n";
+
+static char *make_uri(const char *root)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~/";
+	struct printbuf *buf = buf_new();
+
+	buf_text(buf, "qemu:///embed?root=");
+	for (const char *p = root; *p; p++) {
+		if (strchr(plain, *p))
+			buf_append(buf, p, 1);
+		else
+			buf_format(buf, "%%%02X", (unsigned char)*p);
+	}
+	return buf_steal(buf);
+}
+
+int hypervisor_embedded_prepare(const char *root, char **uri, struct error *err)
+{
+	cleanup_free char *folder = NULL;
+	cleanup_free char *file = NULL;
+	cleanup_free char *text = NULL;
+
+	if (root[0] != '/')
+		return error_set(err, ERR_INVALID,
+			"the embedded driver needs an absolute path, not \"%s\"", root);
+	if (strlen(root) > HYPERVISOR_EMBEDDED_ROOT_MAX) {
+		error_set(err, ERR_INVALID,
+			"%s is too long for the embedded driver: QEMU's sockets lie below it",
+			root);
+		return error_hint(err, "choose a state directory whose path has at most %d bytes",
+			HYPERVISOR_EMBEDDED_ROOT_MAX);
+	}
+	folder = xasprintf("%s/etc", root);
+	file = xasprintf("%s/qemu.conf", folder);
+	text = xasprintf("%s%s", common_settings, geteuid() == 0 ? root_settings : user_settings);
+	if (file_make_dirs(folder, 0700, err) ||
+		file_write_atomic(file, text, strlen(text), 0600, err))
+		return -1;
+	*uri = make_uri(root);
+	return 0;
+}

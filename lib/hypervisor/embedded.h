@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The folder of libvirt's embedded QEMU driver, which standalone mode runs on. */
+#ifndef HYPERVISOR_EMBEDDED_H
+#define HYPERVISOR_EMBEDDED_H
+
+#include "base/error.h"
+
+/* Longest root: QEMU's sockets lie below it and their paths must fit in 107 bytes. */
+#define HYPERVISOR_EMBEDDED_ROOT_MAX 60
+
+/*
+ * Makes root (an absolute path) and its configuration for the embedded driver, for root or for an
+ * ordinary user, whoever runs. An existing configuration is written anew, so that it fits this
+ * version. *uri is what hypervisor_start() wants; the caller frees it. -1: ERR_INVALID for a path
+ * that cannot serve, ERR_STORAGE when it cannot be made or written.
+ */
+int hypervisor_embedded_prepare(const char *root, char **uri, struct error *err);
+
+#endif

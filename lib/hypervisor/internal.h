@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of lib/hypervisor share. Nobody else includes it. */
+#ifndef HYPERVISOR_INTERNAL_H
+#define HYPERVISOR_INTERNAL_H
+
+#include "hypervisor/hypervisor.h"
+#include "hypervisor/libvirt_load.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Names of throw-away guests begin with it; their events are not passed on. */
+#define PROBE_NAME_PREFIX "virtx-probe-"
+
+/*
+ * Counted by reference: its handle, its connector thread, libvirt's callbacks and calls left
+ * behind each hold it, so none of them outlives it.
+ */
+struct hypervisor {
+	struct hypervisor_config config; /* uri is ours, the rest the caller's; constant */
+	atomic_uint references;
+	atomic_bool stopping;
+	_Atomic int64_t heartbeat_ms;
+	atomic_int left_behind; /* collections that have not come back */
+	atomic_bool quit;       /* the event loop: after the connector is done with it */
+	int timer;
+	pthread_t events, connector;
+
+	pthread_mutex_t lock; /* guards what follows; never held across a call into libvirt */
+	pthread_cond_t changed;
+	virConnectPtr connection; /* made and closed by the connector alone; NULL: none */
+	bool ready;               /* it may be used */
+	char why[1024];           /* why not: the last attempt's reason, or how it was lost */
+	bool caps_known;          /* for this connection */
+	struct hypervisor_caps caps;
+
+	pthread_mutex_t probe_lock; /* held while a guest is tried: the second caller waits for the
+				       answer */
+	bool probe_done, kvm_works;
+	char kvm_why[512];
+};
+
+struct hypervisor *hypervisor_ref(struct hypervisor *hypervisor);
+/* The last reference frees it; NULL is fine. */
+void hypervisor_unref(struct hypervisor *hypervisor);
+
+/* The connection with a reference for the caller (cleanup_connect), or NULL with ERR_UNAVAILABLE.
+ */
+virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error *err);
+
+/* A domain for the caller (cleanup_domain), or NULL with ERR_NOT_FOUND and so on. */
+virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, struct error *err);
+
+/* The runstate of a libvirt state and its reason (spec: statistics.md). */
+enum runstate runstate_from_libvirt(int state, int reason);
+
+/* Reads what libvirt measured of one domain into stats, which is zeroed but for the UUID. */
+void stats_from_params(
+	struct domain_stats *stats, bool active, const virTypedParameter *params, int count);
+
+#endif
