@@ -2,57 +2,99 @@
 /*
  * Operations: what changes a VM and may take long. One at a time per VM; each is
  * recorded for 24 hours and at most 1,000, over restarts (STATE_DIR/operations.json).
+ *
+ * Safe from every thread. Two mutexes inside: one for the records, never held across I/O, and one
+ * that serialises writers of the file; what several threads changed meanwhile goes out in one
+ * write.
  */
 #ifndef VIRTXD_OPERATIONS_H
 #define VIRTXD_OPERATIONS_H
 
 #include "base/error.h"
 #include "base/uuid.h"
-#include "http/server.h"
 
 #include <json-c/json_object.h>
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define OPERATIONS_MAX    1000
+#define OPERATIONS_AGE_MS (24 * 3600 * INT64_C(1000))
+#define OPERATION_KEY_MAX 200 /* bytes of an Idempotency-Key */
 
 struct operations;
 struct operation;
 
-/* Reads the records of the last run; those that were running become failed ("interrupted by a restart"). */
+/* What makes a retry safe: the client's key, and what it was used for. */
+struct operation_key {
+	const char *key;         /* 1 to OPERATION_KEY_MAX bytes */
+	const char *fingerprint; /* of the request: a key that comes with another one is refused */
+};
+
+/*
+ * Reads the records of the last run; those that were running become failed ("interrupted by a
+ * restart"). A file that cannot be understood is set aside as operations.json.bad, with a warning.
+ * NULL: ERR_STORAGE, STATE_DIR cannot be used.
+ */
 struct operations *operations_open(const char *state_dir, struct error *err);
+/* No operation may be running any more, or its thread must never come back. NULL is fine. */
 void operations_close(struct operations *operations);
 
 /*
- * Takes the VM for an operation: kind "create", "update", "delete", "boot" ... ERR_BUSY with kind and id of the one that
- * holds it. idempotency_key: NULL or the client's key. The record is durable before it returns.
+ * Takes the VM for an operation: kind "create", "update", "delete", "boot" ... ERR_BUSY with kind
+ * and id of the one that holds it, or when a request with that key is running or has just ended;
+ * ERR_UNAVAILABLE while draining. key: NULL for none. The record is durable before it returns.
  */
 struct operation *operations_begin(struct operations *operations, const char *kind,
-	const char *vm_uuid, const char *vm_name, const char *idempotency_key, struct error *err);
+	const char *vm_uuid, const char *vm_name, const struct operation_key *key,
+	struct error *err);
 const char *operation_id(const struct operation *operation);
 /* phase: "provision /vms/ds/x.qcow2"; percent 0 to 100 of the whole. */
 void operation_progress(struct operation *operation, const char *phase, unsigned percent);
 /* Set by DELETE /operations/{id}; long work looks at it. */
 const atomic_bool *operation_cancel_flag(const struct operation *operation);
-/* From here on it cannot be cancelled: cancel answers 409. */
+/* 0, or -1 with ERR_CANCELLED when somebody asked for it. */
+int operation_check_cancel(const struct operation *operation, struct error *err);
+/* From here on it cannot be cancelled: cancel answers ERR_STATE. */
 void operation_commit(struct operation *operation);
 /* Ends it and lets the VM go: err NULL or empty is success. Not usable afterwards. */
 void operation_end(struct operation *operation, const struct error *err);
 
 /* The running operation of a VM: true and its id. */
-bool operations_is_busy(struct operations *operations, const char *vm_uuid, char id[static UUID_TEXT_SIZE]);
+bool operations_is_busy(
+	struct operations *operations, const char *vm_uuid, char id[static UUID_TEXT_SIZE]);
 
 /* {"items": [...]}, newest first; the caller puts it. */
 struct json_object *operations_to_json(struct operations *operations);
-struct json_object *operation_find_json(struct operations *operations, const char *id, struct error *err);
+/* One of them; ERR_NOT_FOUND. The caller puts it. */
+struct json_object *operation_find_json(
+	struct operations *operations, const char *id, struct error *err);
 /* ERR_NOT_FOUND, ERR_STATE when it has ended or cannot be cancelled any more. */
 int operations_cancel(struct operations *operations, const char *id, struct error *err);
 
-/*
- * The operation of an earlier request with that Idempotency-Key: its VM's UUID; false when there is none.
- * *ended and *err tell how it went.
- */
-bool operations_find_key(struct operations *operations, const char *key,
-	char vm_uuid[static UUID_TEXT_SIZE], bool *ended, struct error *err);
+/* What became of an earlier request with a key. */
+enum operation_key_state {
+	OPERATION_KEY_NEW,     /* none, or it failed and left nothing: do it */
+	OPERATION_KEY_RUNNING, /* still at work */
+	OPERATION_KEY_DONE,    /* it succeeded */
+	OPERATION_KEY_OTHER,   /* the key was used for another request */
+};
 
-/* Cancels what can be, waits for the rest. Number of operations still running after timeout_ms. */
+/* vm_uuid: the VM of the earlier request, "" when there is none. */
+enum operation_key_state operations_find_key(struct operations *operations,
+	const struct operation_key *key, char vm_uuid[static UUID_TEXT_SIZE]);
+
+/*
+ * The operations of a kind that the last run left unfinished: the UUIDs of their VMs; the caller
+ * frees *list.
+ */
+size_t operations_list_interrupted(
+	struct operations *operations, const char *kind, char (**list)[UUID_TEXT_SIZE]);
+/* What recovery found to be complete after all: the interrupted one of that VM has succeeded. */
+void operations_settle(struct operations *operations, const char *kind, const char *vm_uuid);
+
+/* Lets none begin, cancels what can be, waits for the rest. Number still running after timeout_ms.
+ */
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms);
 
 #endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One record of operations.c and its JSON. Not for others: operations.h is the interface. */
+#ifndef VIRTXD_OPERATION_RECORD_H
+#define VIRTXD_OPERATION_RECORD_H
+
+#include "operations.h"
+
+#define OPERATION_STATE_COUNT (OPERATION_CANCELLED + 1)
+
+enum operation_state {
+	OPERATION_RUNNING,
+	OPERATION_COMPLETED,
+	OPERATION_FAILED,
+	OPERATION_CANCELLED
+};
+
+struct operation {
+	struct operations *all;
+	char id[UUID_TEXT_SIZE];
+	char vm[UUID_TEXT_SIZE];
+	char *kind, *name;
+	char *key, *fingerprint; /* NULL: none */
+	char phase[256];
+	unsigned percent;
+	enum operation_state state;
+	bool committed, interrupted;
+	int64_t start_ms, end_ms;
+	struct error error;
+	atomic_bool cancel;
+};
+
+/* "running", "completed" ... */
+extern const char *const operation_state_words[OPERATION_STATE_COUNT];
+
+/* A running one that begins now; operation_free() frees it. */
+struct operation *operation_new(const char *kind, const char *vm_uuid, const char *vm_name,
+	const struct operation_key *key);
+void operation_free(struct operation *operation);
+
+/* The object of the API; own: with what only the file needs. The caller puts it. */
+struct json_object *operation_to_json(const struct operation *operation, bool own);
+/* A record of the file; NULL when it is not one. */
+struct operation *operation_from_json(struct json_object *json);
+
+#endif
