@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* JSON (RFC 8259) on json-c, which alone would accept more than it should. */
+/* Members of JSON objects: read with their type and range checked, and made. */
 #include "model/json.h"
 
 #include "base/str.h"
-
-#include <limits.h>
-#include <math.h>
 
 /* Prints the path of a member that is wrong, and what is wrong with it. */
 #define MEMBER_FMT             "%s%s%s"
@@ -18,116 +15,6 @@ static void *check(void *pointer)
 		abort();
 	}
 	return pointer;
-}
-
-/*
- * What json-c would let through: raw control characters, member names cut at
- * \u0000, one level more or less of depth. Counts the members of all objects.
- */
-static int scan(const char *text, size_t len, size_t *members, struct error *err)
-{
-	bool in_string = false, has_nul = false;
-	int depth = 0;
-
-	*members = 0;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c < ' ' && (in_string || !strchr("\t\n\r", c) || !c))
-			return error_set(err, ERR_INVALID,
-				"not JSON: control character 0x%02x at byte %zu", c, i);
-		if (in_string && c == '\\') {
-			has_nul |= len - i > 5 && !strncmp(text + i, "\\u0000", 6);
-			i++;
-		} else if (c == '"') {
-			has_nul &= in_string;
-			in_string = !in_string;
-		} else if (in_string) {
-			continue;
-		} else if (c == '{' || c == '[') {
-			if (++depth > JSON_MAX_DEPTH)
-				return error_set(err, ERR_INVALID,
-					"JSON nested more than %d deep at byte %zu", JSON_MAX_DEPTH,
-					i);
-		} else if (c == '}' || c == ']') {
-			depth--;
-		} else if (c == ':') {
-			if (has_nul)
-				return error_set(err, ERR_INVALID,
-					"the member name before byte %zu contains \\u0000", i);
-			++*members;
-		}
-	}
-	return 0;
-}
-
-/* Counts members; json-c keeps only the last of two with one name. Depth is bounded by scan(). */
-static size_t count_members(struct json_object *json, bool *finite)
-{
-	size_t count = 0;
-
-	switch (json_object_get_type(json)) {
-	case json_type_object: {
-		json_object_object_foreach(json, name, value)
-		{
-			(void)name;
-			count += 1 + count_members(value, finite);
-		}
-		break;
-	}
-	case json_type_array:
-		for (size_t i = 0; i < json_object_array_length(json); i++)
-			count += count_members(json_object_array_get_idx(json, i), finite);
-		break;
-	case json_type_double:
-		*finite &= isfinite(json_object_get_double(json)) != 0;
-		break;
-	default:
-		break;
-	}
-	return count;
-}
-
-static int check_tree(struct json_object *json, size_t members, struct error *err)
-{
-	bool finite = true;
-
-	if (count_members(json, &finite) != members)
-		return error_set(err, ERR_INVALID, "an object has two members of the same name");
-	if (!finite)
-		return error_set(err, ERR_INVALID, "a number is out of range or not a number");
-	return 0;
-}
-
-int json_parse(const char *text, size_t len, struct json_object **json, struct error *err)
-{
-	size_t members;
-
-	*json = NULL;
-	if (len >= INT_MAX)
-		return error_set(err, ERR_INVALID, "JSON of %zu bytes is too long", len);
-	if (scan(text, len, &members, err) < 0)
-		return -1;
-	struct json_tokener *tokener = check(json_tokener_new_ex(JSON_MAX_DEPTH + 2));
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-	struct json_object *tree = json_tokener_parse_ex(tokener, text, (int)len);
-	size_t end = json_tokener_get_parse_end(tokener);
-	/* A number or an unfinished text ends only with its NUL. */
-	if (json_tokener_get_error(tokener) == json_tokener_continue)
-		tree = json_tokener_parse_ex(tokener, "", 1);
-	enum json_tokener_error status = json_tokener_get_error(tokener);
-	json_tokener_free(tokener);
-	if (status != json_tokener_success) {
-		json_object_put(tree);
-		return error_set(err, ERR_INVALID, "not JSON: %s at byte %zu",
-			json_tokener_error_desc(status), end);
-	}
-	if (check_tree(tree, members, err) < 0) {
-		json_object_put(tree);
-		return -1;
-	}
-	*json = tree;
-	return 0;
 }
 
 static const char *type_name(enum json_type type)
@@ -285,7 +172,8 @@ int json_get_i32(struct json_object *parent, const char *name, const char *path,
 int json_get_i64(struct json_object *parent, const char *name, const char *path, int64_t *out,
 	struct error *err)
 {
-	return get_int(parent, name, path, INT64_MIN, INT64_MAX, out, err);
+	/* The lowest number is also what json-c gives for anything below it. */
+	return get_int(parent, name, path, INT64_MIN + 1, INT64_MAX, out, err);
 }
 
 int json_get_enum(struct json_object *parent, const char *name, const char *path,

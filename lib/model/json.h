@@ -56,6 +56,7 @@ int json_get_i16(struct json_object *parent, const char *name, const char *path,
 	struct error *err);
 int json_get_i32(struct json_object *parent, const char *name, const char *path, int32_t *out,
 	struct error *err);
+/* From INT64_MIN + 1 up. */
 int json_get_i64(struct json_object *parent, const char *name, const char *path, int64_t *out,
 	struct error *err);
 int json_get_enum(struct json_object *parent, const char *name, const char *path,
