@@ -4,8 +4,9 @@
  * disks): made, detected, claimed, given back, removed.
  *
  * Paths below the datastore are opened beneath it, through no symlink, and only
- * regular files; checked at use, whatever was checked before. qemu-img runs in a child under the lease, with open descriptors
- * in place of names where it can. May take long: never call with a lock held.
+ * regular files; checked at use, whatever was checked before. qemu-img runs in a child under the
+ * lease, with open descriptors in place of names where it can. May take long: never call with a
+ * lock held.
  */
 #ifndef STORAGE_DISK_H
 #define STORAGE_DISK_H
@@ -22,8 +23,9 @@ struct disk_work {
 	/* Percent done of this disk, 0 to 100. */
 	void (*on_progress)(void *context, unsigned percent);
 	/*
-	 * Called after an image has been made under a temporary name and before it gets its own: the caller
-	 * notes path and inode durably, so that a rollback removes this image and no other. -1 stops.
+	 * Called after an image has been made under a temporary name and before it gets its own:
+	 * the caller notes path and inode durably, so that a rollback removes this image and no
+	 * other. -1 stops.
 	 */
 	int (*on_made)(void *context, const char *path, uint64_t inode, struct error *err);
 	void *context;
@@ -31,38 +33,44 @@ struct disk_work {
 };
 
 /*
- * Everything that disk_provision would refuse, changing nothing: image there or not, lease free, backing chain, kind of file.
+ * Everything that disk_provision would refuse, changing nothing: image there or not, lease free,
+ * backing chain, kind of file.
  */
-int disk_check(const struct store *store, const char *vm, const struct disk *disk, struct error *err);
+int disk_check(
+	const struct store *store, const char *vm, const struct disk *disk, struct error *err);
 
 /*
  * Makes or claims a disk for a VM, by the table of the spec; size_mib and prov are
- * filled with what was found or made. ERR_EXISTS for an image that exists where one would be made, ERR_LEASE with the owner,
- * ERR_NOT_FOUND (as ERR_STORAGE) for an unmanaged one that is missing. On -1 nothing that it made stays.
+ * filled with what was found or made. ERR_EXISTS for an image that exists where one would be made,
+ * ERR_LEASE with the owner, ERR_NOT_FOUND (as ERR_STORAGE) for an unmanaged one that is missing. On
+ * -1 nothing that it made stays.
  */
 int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 	const struct disk_work *work, struct error *err);
 
 /*
- * Gives a disk back at delete: with remove, a managed image is removed (under its lease), then the lease.
- * Repeatable after a cut: what is gone already is a success. A disk whose lease is another VM's is left alone: ERR_LEASE.
+ * Gives a disk back at delete: with remove, a managed image is removed (under its lease), then the
+ * lease. Repeatable after a cut: what is gone already is a success. A disk whose lease is another
+ * VM's is left alone: ERR_LEASE.
  */
 int disk_release(const struct store *store, const char *vm, const struct disk *disk, bool remove,
 	const struct disk_work *work, struct error *err);
 
 /*
- * Rolls a provisioning back: removes the image at disk->path when its inode is the noted one (0: none
- * was noted), temporary files that carry the VM's UUID, then the lease when it is the VM's. Repeatable.
+ * Rolls a provisioning back: removes the image at disk->path when its inode is the noted one (0:
+ * none was noted), temporary files that carry the VM's UUID, then the lease when it is the VM's.
+ * Repeatable.
  */
 int disk_rollback(const struct store *store, const char *vm, const struct disk *disk,
 	uint64_t inode, struct error *err);
 
-/* Kind, size (MiB) and provisioning of an existing image; refuses backing files and data files outside the datastore, and compressed qcow2. */
+/* Kind, size (MiB) and provisioning of an existing image; refuses backing files and data files
+ * outside the datastore, and compressed qcow2. */
 int disk_detect(const struct store *store, struct disk *disk, struct error *err);
 
 /*
- * Builds VMS/ds/ci/VM/seed.iso (mode 0640, its directory 0750) atomically from the three files, NULL for one that is not given;
- * meta-data has its default. *path: the caller frees. ERR_SEED.
+ * Builds VMS/ds/ci/VM/seed.iso (mode 0640, its directory 0750) atomically from the three files,
+ * NULL for one that is not given; meta-data has its default. *path: the caller frees. ERR_SEED.
  */
 int seed_create(const struct store *store, const char *vm, const char *user_data,
 	const char *meta_data, const char *network_config, char **path, struct error *err);

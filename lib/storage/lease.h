@@ -4,8 +4,8 @@
  *
  * A lease resource is VMS/lock/NAME/NAME with the owner's UUID in its LVB. The
  * file is the same under every lock manager; `sanlock` arbitrates between hosts,
- * `local` between the operations of one host, with open file description locks. Work under a lease runs in a child, the
- * applet lease-run, so that the work dies with the lease.
+ * `local` between the operations of one host, with open file description locks. Work under a lease
+ * runs in a child, the applet lease-run, so that the work dies with the lease.
  */
 #ifndef STORAGE_LEASE_H
 #define STORAGE_LEASE_H
@@ -19,20 +19,25 @@
 
 enum lock_manager { LOCK_MANAGER_LOCAL, LOCK_MANAGER_SANLOCK };
 
-#define LEASE_LOCKSPACE	  "__VIRTX__DISKS__"
-#define LEASE_SECTOR	  512
-#define LEASE_LVB_OFFSET  (2002 * LEASE_SECTOR)
-#define LEASE_FILE_SIZE	  (1024 * 1024) /* what sanlock aligns a resource to with 512-byte sectors */
+#define LEASE_LOCKSPACE  "__VIRTX__DISKS__"
+#define LEASE_SECTOR     512
+#define LEASE_LVB_OFFSET (2002 * LEASE_SECTOR)
+#define LEASE_FILE_SIZE                                                          \
+	(1024 * 1024) /* what sanlock aligns a resource to with 512-byte sectors \
+		       */
+#define LEASE_MODE_DIR  02771
+#define LEASE_MODE_FILE 0660
 
 struct store;
 
 /*
- * Makes the resource with the owner as LVB: temporary directory, file, rename; durable. ERR_LEASE when it exists, with
- * the owner's UUID in the message; nothing half made stays.
+ * Makes the resource with the owner as LVB: temporary directory, file, rename; durable. ERR_LEASE
+ * when it exists, with the owner's UUID in the message; nothing half made stays.
  */
 int lease_create(const struct store *store, const char *name, const char *owner, struct error *err);
 
-/* Removes it when the LVB is the owner's; one that is not there is a success; ERR_LEASE when it is another's. */
+/* Removes it when the LVB is the owner's; one that is not there is a success; ERR_LEASE when it is
+ * another's. */
 int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err);
 
 /* Reads the LVB. ERR_NOT_FOUND without a resource, ERR_STORED_DATA when it holds no UUID. */
@@ -42,7 +47,8 @@ int lease_owner(const struct store *store, const char *name, char owner[static U
 /* The same for a resource file anywhere, for virtx-check-lvb. */
 int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err);
 
-/* The LVB sector: exactly LEASE_SECTOR bytes in and out; decode is -1 with ERR_STORED_DATA for anything but a UUID and zeros. */
+/* The LVB sector: exactly LEASE_SECTOR bytes in and out; decode is -1 with ERR_STORED_DATA for
+ * anything but a UUID and zeros. */
 void lease_lvb_encode(const char *owner, uint8_t sector[static LEASE_SECTOR]);
 int lease_lvb_decode(const uint8_t sector[static LEASE_SECTOR], char owner[static UUID_TEXT_SIZE],
 	struct error *err);

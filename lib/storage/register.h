@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The register: VMS/xml/HOST/VM.xml, the domain XML libvirt reports for each VM of a host, and beside it the intents: what an operation
- * that was cut short was about to do.
- * Errors are ERR_REGISTER; ERR_NOT_FOUND for an entry that is not there; ERR_STORED_DATA for one that is
- * over its size limit or not a regular file. All UUIDs are canonical text; anything else is refused before a path is made of it.
+ * The register: VMS/xml/HOST/VM.xml, the domain XML libvirt reports for each VM of a host, and
+ * beside it the intents: what an operation that was cut short was about to do. Errors are
+ * ERR_REGISTER; ERR_NOT_FOUND for an entry that is not there; ERR_STORED_DATA for one that is over
+ * its size limit or not a regular file. All UUIDs are canonical text; anything else is refused
+ * before a path is made of it.
  */
 #ifndef STORAGE_REGISTER_H
 #define STORAGE_REGISTER_H
@@ -20,11 +21,9 @@
 int register_save(const struct store *store, const char *host, const char *vm, const char *xml,
 	struct error *err);
 /* The caller frees it. NULL on error. */
-char *register_load(
-	const struct store *store, const char *host, const char *vm, struct error *err);
+char *register_load(const struct store *store, const char *host, const char *vm, struct error *err);
 /* One that is not there is a success. */
-int register_remove(
-	const struct store *store, const char *host, const char *vm, struct error *err);
+int register_remove(const struct store *store, const char *host, const char *vm, struct error *err);
 /* One rename, both directories fsynced. ERR_EXISTS when the target has an entry of that VM. */
 int register_move(const struct store *store, const char *vm, const char *from_host,
 	const char *to_host, struct error *err);
@@ -34,7 +33,8 @@ struct register_entry {
 	char vm[UUID_TEXT_SIZE];
 };
 
-/* Every entry of one host (host NULL: of all hosts), names only, sorted. The caller frees *entries. */
+/* Every entry of one host (host NULL: of all hosts), names only, sorted. The caller frees *entries.
+ */
 int register_list(const struct store *store, const char *host, struct register_entry **entries,
 	size_t *count, struct error *err);
 
@@ -42,12 +42,13 @@ int register_list(const struct store *store, const char *host, struct register_e
 int register_find(const struct store *store, const char *vm, struct register_entry **entries,
 	size_t *count, struct error *err);
 
-/* Intents of this host: VM.intent, JSON text of at most REGISTER_MAX_XML bytes, written and removed durably. */
+/* Intents of this host: VM.intent, JSON text of at most REGISTER_MAX_XML bytes, written and removed
+ * durably. */
 int intent_save(const struct store *store, const char *vm, const char *json, struct error *err);
 char *intent_load(const struct store *store, const char *vm, struct error *err);
 int intent_remove(const struct store *store, const char *vm, struct error *err);
 /* UUIDs of VMs with an intent; the caller frees *vms. */
-int intent_list(const struct store *store, char (**vms)[UUID_TEXT_SIZE], size_t *count,
-	struct error *err);
+int intent_list(
+	const struct store *store, char (**vms)[UUID_TEXT_SIZE], size_t *count, struct error *err);
 
 #endif

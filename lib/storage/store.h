@@ -21,22 +21,24 @@
 struct store;
 
 struct store_config {
-	const char *vms_dir;   /* absolute, without trailing slash */
+	const char *vms_dir; /* absolute, without trailing slash */
 	const char *host_uuid;
 	enum lock_manager lock_manager;
-	const char *helper;    /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
+	const char *helper; /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
 };
 
 /*
- * Makes VMS_DIR a cluster's storage: the folders above and the marker. One that holds a register or a lockspace
- * already is taken over, its contents untouched; one with a marker is a success that changes nothing. *cluster is its id.
+ * Makes VMS_DIR a cluster's storage: the folders above and the marker. One that holds a register or
+ * a lockspace already is taken over, its contents untouched; one with a marker is a success that
+ * changes nothing. *cluster is its id.
  */
 int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct error *err);
 
 /*
- * Opens it for a host: the marker must be there (a /vms with a register or lockspace and no marker is taken over; an empty or missing one is
- * ERR_UNAVAILABLE with what to do), makes the host's register directory (0750) and locks it:
- * a second daemon for the same host is ERR_BUSY. Sets the process's umask to 0006. NULL on error.
+ * Opens it for a host: the marker must be there (a /vms with a register or lockspace and no marker
+ * is taken over; an empty or missing one is ERR_UNAVAILABLE with what to do), makes the host's
+ * register directory (0750) and locks it: a second daemon for the same host is ERR_BUSY. Sets the
+ * process's umask to 0006. NULL on error.
  */
 struct store *store_open(const struct store_config *config, struct error *err);
 void store_close(struct store *store);
@@ -45,7 +47,8 @@ const char *store_vms_dir(const struct store *store);
 const char *store_host_uuid(const struct store *store);
 const char *store_cluster(const struct store *store);
 
-/* 0 while the marker can still be read; ERR_UNAVAILABLE otherwise. May block as long as the storage does. */
+/* 0 while the marker can still be read; ERR_UNAVAILABLE otherwise. May block as long as the storage
+ * does. */
 int store_check(const struct store *store, struct error *err);
 
 #endif

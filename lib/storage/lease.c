@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Lease resources as files: VMS/lock/NAME/NAME (storage-and-locks.md, Resources). Read and written
+ * also by other implementations, by sanlock and by libvirt's driver for it: names, modes and
+ * offsets are fixed.
+ *
+ * Temporary directories are NAME-tmpOWNER-XXXXXX: whoever rolls the owner's operation
+ * back finds what it left, and never another's.
+ */
+#include "storage/lease.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "storage/beneath.h"
+#include "storage/lease_private.h"
+#include "storage/lock_manager.h"
+#include "storage/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+
+/* NAME_MAX, less what temporary names add. */
+#define MAX_LEASE_NAME 200
+
+static int check_name(const char *name, struct error *err)
+{
+	if (!*name || *name == '.' || strchr(name, '/') || str_has_control(name) ||
+		strlen(name) > MAX_LEASE_NAME)
+		return error_set(err, ERR_INVALID, "a lease cannot have this name");
+	return 0;
+}
+
+int lease_read_owner(int fd, const char *name, char owner[static UUID_TEXT_SIZE], struct error *err)
+{
+	uint8_t sector[LEASE_SECTOR];
+	ssize_t got = pread(fd, sector, sizeof(sector), LEASE_LVB_OFFSET);
+
+	owner[0] = '\0';
+	if (got < 0)
+		return beneath_fail(err, "read the lease", name);
+	if (got != (ssize_t)sizeof(sector))
+		return error_set(err, ERR_STORED_DATA, "the lease %s is too short", name);
+	if (lease_lvb_decode(sector, owner, err) < 0)
+		return error_prefix(err, "lease %s", name);
+	return 0;
+}
+
+int lease_open(int root, const char *name, struct error *err)
+{
+	if (check_name(name, err) < 0)
+		return -1;
+	cleanup_free char *path = xasprintf("%s/%s/%s", STORE_LOCKS, name, name);
+	return beneath_open_file(root, path, O_RDWR, err);
+}
+
+int lease_owner(const struct store *store, const char *name, char owner[static UUID_TEXT_SIZE],
+	struct error *err)
+{
+	owner[0] = '\0';
+	cleanup_close int fd = lease_open(store->root, name, err);
+	if (fd < 0)
+		return -1;
+	return lease_read_owner(fd, name, owner, err);
+}
+
+int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err)
+{
+	/* O_NONBLOCK: a FIFO must not hold us up. */
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	owner[0] = '\0';
+	if (fd < 0)
+		return beneath_fail(err, "open", path);
+	return lease_read_owner(fd, path, owner, err);
+}
+
+/* Gives it to group sanlock where there is one; without permission (standalone) it stays as it is.
+ */
+static void give_to_sanlock(int fd)
+{
+	struct group group;
+	struct group *found = NULL;
+	char buffer[4096];
+
+	if (getgrnam_r("sanlock", &group, buffer, sizeof(buffer), &found) == 0 && found)
+		if (fchown(fd, (uid_t)-1, found->gr_gid) < 0)
+			return;
+}
+
+/* Fills the temporary directory: the resource file, formatted, with its LVB, durable. */
+static int fill_directory(const struct lock_manager_ops *ops, int dir, const char *name,
+	const char *owner, struct error *err)
+{
+	uint8_t sector[LEASE_SECTOR];
+	cleanup_close int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return beneath_fail(err, "make the lease", name);
+	give_to_sanlock(dir);
+	give_to_sanlock(fd);
+	if (ops->format(fd, name, err) < 0)
+		return -1;
+	lease_lvb_encode(owner, sector);
+	ssize_t done = pwrite(fd, sector, sizeof(sector), LEASE_LVB_OFFSET);
+	if (done != (ssize_t)sizeof(sector)) {
+		if (done >= 0)
+			errno = ENOSPC;
+		return beneath_fail(err, "write the lease", name);
+	}
+	/* After the change of group, which clears set-group-ID. */
+	if (fchmod(fd, LEASE_MODE_FILE) < 0 || fsync(fd) < 0 || fchmod(dir, LEASE_MODE_DIR) < 0 ||
+		fsync(dir) < 0)
+		return beneath_fail(err, "sync the lease", name);
+	return 0;
+}
+
+static int fail_taken(
+	const struct store *store, const char *name, const char *owner, struct error *err)
+{
+	struct error ignored = {0};
+	char holder[UUID_TEXT_SIZE];
+
+	if (lease_owner(store, name, holder, &ignored) < 0)
+		return error_set(err, ERR_LEASE, "the lease %s exists already, but %s", name,
+			ignored.message);
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %sVM %s", name,
+		str_equal(holder, owner) ? "this " : "", holder);
+}
+
+static char *temporary_prefix(const char *name, const char *owner)
+{
+	return xasprintf("%s-tmp%s-", name, owner);
+}
+
+int lease_create(const struct store *store, const char *name, const char *owner, struct error *err)
+{
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	char suffix[FILE_SUFFIX_SIZE];
+
+	if (!ops || check_name(name, err) < 0 || store_check_uuid("the owner", owner, err) < 0)
+		return -1;
+	cleanup_close int locks = store_open_dir(store, STORE_LOCKS, err);
+	if (locks < 0)
+		return -1;
+	file_random_suffix(suffix);
+	cleanup_free char *prefix = temporary_prefix(name, owner);
+	cleanup_free char *temp = xasprintf("%s%s", prefix, suffix);
+	if (mkdirat(locks, temp, 0700) < 0)
+		return beneath_fail(err, "make the lease", name);
+	cleanup_close int dir = beneath_open_dir(locks, temp, err);
+	int made = dir < 0 ? -1 : fill_directory(ops, dir, name, owner, err);
+	if (made == 0 && renameat(locks, temp, locks, name) < 0) {
+		made = -1;
+		if (errno == EEXIST || errno == ENOTEMPTY)
+			fail_taken(store, name, owner, err);
+		else
+			beneath_fail(err, "make the lease", name);
+	}
+	if (made < 0) {
+		struct error ignored = {0};
+
+		beneath_remove_tree(locks, temp, &ignored);
+		return -1;
+	}
+	return fsync(locks) < 0 ? beneath_fail(err, "sync the directory of the lease", name) : 0;
+}
+
+static int sweep_temporary(void *context, int dir, const char *name)
+{
+	struct error ignored = {0};
+
+	/* What cannot be removed now is tried again the next time. */
+	if (str_starts_with(name, context))
+		beneath_remove_tree(dir, name, &ignored);
+	return 0;
+}
+
+/* 1: the resource is the owner's and nobody works under it; 0: there is none; -1: hands off. */
+static int check_removable(
+	const struct store *store, const char *name, const char *owner, struct error *err)
+{
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	char holder[UUID_TEXT_SIZE];
+
+	if (!ops)
+		return -1;
+	cleanup_close int fd = lease_open(store->root, name, err);
+	if (fd < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	if (lease_read_owner(fd, name, holder, err) < 0)
+		return -1;
+	if (!str_equal(holder, owner))
+		return error_set(err, ERR_LEASE, "the lease %s belongs to VM %s", name, holder);
+	return ops->check_free(fd, name, err) < 0 ? -1 : 1;
+}
+
+int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err)
+{
+	char suffix[FILE_SUFFIX_SIZE];
+
+	if (check_name(name, err) < 0 || store_check_uuid("the owner", owner, err) < 0)
+		return -1;
+	cleanup_close int locks = store_open_dir(store, STORE_LOCKS, err);
+	if (locks < 0)
+		return -1;
+	cleanup_free char *prefix = temporary_prefix(name, owner);
+	if (beneath_each(locks, sweep_temporary, prefix, err) < 0)
+		return -1;
+	int removable = check_removable(store, name, owner, err);
+	if (removable <= 0)
+		return removable;
+	file_random_suffix(suffix);
+	cleanup_free char *temp = xasprintf("%s%s", prefix, suffix);
+	/* Gone in one step; a cut afterwards leaves a temporary directory of this owner. */
+	if (renameat(locks, name, locks, temp) < 0)
+		return errno == ENOENT ? 0 : beneath_fail(err, "remove the lease", name);
+	if (fsync(locks) < 0)
+		return beneath_fail(err, "sync the directory of the lease", name);
+	return beneath_remove_tree(locks, temp, err);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The lock manager `local`: open file description locks on the resource files. It keeps the
+ * operations of one host (of one NFS client, where the server has locks) apart; running VMs are
+ * guarded by QEMU's own image locks.
+ */
+#include "storage/beneath.h"
+#include "storage/lock_manager.h"
+#include "storage/store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+static int local_prepare(int root, struct error *err)
+{
+	return beneath_make_dir(root, STORE_LOCKS, LEASE_MODE_DIR, err);
+}
+
+static int local_format(int fd, const char *name, struct error *err)
+{
+	if (ftruncate(fd, LEASE_FILE_SIZE) < 0)
+		return beneath_fail(err, "size the lease", name);
+	return 0;
+}
+
+static int fail_held(const char *name, struct error *err)
+{
+	return error_set(err, ERR_LEASE, "another operation holds the lease %s", name);
+}
+
+static int local_check_free(int fd, const char *name, struct error *err)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+		return beneath_fail(err, "look at the lease", name);
+	return lock.l_type == F_UNLCK ? 0 : fail_held(name, err);
+}
+
+static int local_hold(int fd, const char *name, struct error *err)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return fail_held(name, err);
+	return beneath_fail(err, "take the lease", name);
+}
+
+const struct lock_manager_ops lock_manager_local = {
+	.prepare = local_prepare,
+	.format = local_format,
+	.check_free = local_check_free,
+	.hold = local_hold,
+};

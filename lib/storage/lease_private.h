@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Leases on open files; for the files of this module only. */
+#ifndef STORAGE_LEASE_PRIVATE_H
+#define STORAGE_LEASE_PRIVATE_H
+
+#include "base/error.h"
+#include "base/uuid.h"
+
+/* Opens VMS/lock/NAME/NAME for reading and writing, root being VMS. The caller closes it.
+ * ERR_NOT_FOUND without one. */
+int lease_open(int root, const char *name, struct error *err);
+
+/* As lease_owner, of an open resource file. */
+int lease_read_owner(
+	int fd, const char *name, char owner[static UUID_TEXT_SIZE], struct error *err);
+
+#endif
