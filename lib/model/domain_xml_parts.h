@@ -42,16 +42,21 @@ bool domain_cpu_is_mode(const char *model);
 /* What the XML alone says, without the stored definition. -1 with ERR_STORED_DATA. */
 int domain_xml_read_tree(
 	xmlNode *domain, const char *vms_dir, struct domain_reading *reading, struct error *err);
-/* Fills the disks and interfaces of reading->def, and whether one of the aliases is ours. */
+/*
+ * Fills the disks (osdisk first) and the interfaces of def. In a foreign domain the kinds of disk
+ * and interface that a definition has no word for are taken for the nearest one, otherwise they are
+ * left out.
+ */
 void domain_xml_read_disks(xmlNode *devices, const char *vms_dir, bool foreign, struct vmdef *def);
-void domain_xml_read_nets(xmlNode *devices, struct vmdef *def);
+void domain_xml_read_nets(xmlNode *devices, bool foreign, struct vmdef *def);
+/* True when one of the disks has an alias as we write it. */
 bool domain_xml_has_our_alias(xmlNode *devices);
 /* True when the definition describes this <disk>: file or block device on a bus we know, not the
  * seed. */
-bool domain_xml_disk_is_ours(xmlNode *disk, const char *vms_dir);
-/* True for an <interface> that the definition describes. */
-bool domain_xml_net_is_ours(xmlNode *interface);
-/* True for the cloud-init seed: on controller 0, below VMS_DIR/ds/ci/. */
+bool domain_xml_disk_is_described(xmlNode *disk, const char *vms_dir);
+/* True when the definition describes this <interface>. */
+bool domain_xml_net_is_described(xmlNode *interface);
+/* True for the cloud-init seed: on SCSI controller 0, below VMS_DIR/ds/ci/. */
 bool domain_xml_disk_is_seed(xmlNode *disk, const char *vms_dir);
 /* The path in a <disk>, borrowed; NULL when it has none. */
 const char *domain_xml_disk_path(xmlNode *disk);

@@ -221,14 +221,12 @@ static void add_cpu(
 
 static void add_clock(xmlNode *domain, const struct domain_xml_options *options)
 {
-	xmlNode *clock = xml_add(domain, "clock", NULL);
+	if (!is_x86(options) || options->virt_type != VIRT_TYPE_KVM)
+		return;
+	xmlNode *timer = xml_add(xml_add(domain, "clock", NULL), "timer", NULL);
 
-	if (is_x86(options) && options->virt_type == VIRT_TYPE_KVM) {
-		xmlNode *timer = xml_add(clock, "timer", NULL);
-
-		xml_set(timer, "name", "kvmclock");
-		xml_set(timer, "present", "yes");
-	}
+	xml_set(timer, "name", "kvmclock");
+	xml_set(timer, "present", "yes");
 }
 
 static void add_power_management(xmlNode *domain, const struct domain_xml_options *options)
