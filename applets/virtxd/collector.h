@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The VMs and the figures of this host: collected at start, every collect_interval and at every event, kept complete
- * in memory, published to the inventory. Answers from memory; only collector_refresh talks to libvirt.
+ * The VMs and the figures of this host: collected at start, every collect_interval and at every
+ * event, kept complete in memory, published to the inventory. Answers from memory; only
+ * collector_refresh talks to libvirt.
  */
 #ifndef VIRTXD_COLLECTOR_H
 #define VIRTXD_COLLECTOR_H
@@ -9,8 +10,9 @@
 #include "daemon.h"
 #include "model/vm.h"
 
-/* Starts the collector's thread; the first round has ended when it returns (or libvirt is away: 0 all the same). */
-struct collector *collector_start(struct daemon *daemon, struct error *err);
+/* Starts the collector's thread; the first round has ended when it returns (or libvirt is away: 0
+ * all the same). */
+int collector_start(struct daemon *daemon, struct error *err);
 void collector_stop(struct collector *collector);
 
 /*
@@ -20,10 +22,12 @@ void collector_stop(struct collector *collector);
 int collector_refresh(struct collector *collector, const char *uuid, struct error *err);
 
 /* A deep copy of a VM of this host; ERR_NOT_FOUND. */
-int collector_get_vm(struct collector *collector, const char *uuid, struct vm *vm, struct error *err);
-/* Its Vm object as the API sends it (one reference for the caller), rendered when it changed. NULL: ERR_NOT_FOUND. */
-struct http_body *collector_get_vm_body(struct collector *collector, const char *uuid,
-	char etag[static 17], struct error *err);
+int collector_get_vm(
+	struct collector *collector, const char *uuid, struct vm *vm, struct error *err);
+/* Its Vm object as the API sends it (one reference for the caller), rendered when it changed. NULL:
+ * ERR_NOT_FOUND. */
+struct http_body *collector_get_vm_body(
+	struct collector *collector, const char *uuid, char etag[static 17], struct error *err);
 
 /* MiB that a VM may take now: availablevms of memory or of huge pages. */
 int64_t collector_available_mib(struct collector *collector, bool hugepages);

@@ -1,37 +1,64 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The daemon's parts in one struct, which every handler gets. Made in daemon_start, in the order of
- * the members; all pointers live until daemon_stop. Lock order: none is taken while another is held.
+ * the members; all pointers live until daemon_stop. Lock order: none is taken while another is
+ * held.
  */
 #ifndef VIRTXD_DAEMON_H
 #define VIRTXD_DAEMON_H
 
 #include "base/uuid.h"
 #include "cluster/inventory.h"
-#include "hypervisor/hypervisor.h"
 #include "http/server.h"
+#include "hypervisor/hypervisor.h"
 #include "settings.h"
 #include "storage/store.h"
 
 struct operations;
 struct collector;
+struct access;
+struct readiness;
 
 struct daemon {
-	struct settings settings; /* replaced at SIGHUP by the main thread; read others' copies through daemon_settings */
+	/* As at the start, never changed. What SIGHUP changes lives where it is used: the log's
+	 * level, access->allowed. */
+	struct settings settings;
+	int state_lock; /* descriptor that holds STATE_DIR/lock */
 	char host_uuid[UUID_TEXT_SIZE];
 	char host_name[256];
 	char arch[16];
 	enum virt_type virt_type; /* resolved: KVM or QEMU */
 	struct hypervisor *hypervisor;
 	struct hypervisor_caps caps;
-	struct store *store;
 	struct inventory *inventory;
+	struct collector *collector; /* set before its first round */
+	struct store *store;         /* opened after the first round: NULL until then */
+	struct readiness *readiness;
 	struct operations *operations;
-	struct collector *collector;
+	struct access *access;
 	struct http_server *http;
 };
 
 /* Milliseconds since the epoch, UTC. */
 int64_t daemon_now_ms(void);
+/* Milliseconds of the monotonic clock, for heartbeats and intervals. */
+int64_t daemon_monotonic_ms(void);
+
+/*
+ * Starts everything, in the order of design.md. interrupted() is asked while libvirt is waited for:
+ * true ends the start with ERR_CANCELLED. On -1 what was started is stopped again.
+ */
+int daemon_start(struct daemon *daemon, const struct settings *settings,
+	bool (*interrupted)(void *context), void *context, struct error *err);
+
+/* Drains operations (30 s) and frees everything. VMs are not touched. */
+void daemon_stop(struct daemon *daemon);
+
+/* Puts the reloadable values of new settings into effect and names those that need a restart in the
+ * log. */
+void daemon_reload(struct daemon *daemon, const struct settings *settings);
+
+/* True while the main parts turn: what the watchdog is fed by. Otherwise the one that hangs. */
+bool daemon_is_alive(struct daemon *daemon, const char **hangs);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The API: one table of routes, and the dispatcher that does for every handler what it must not forget: Host and Origin,
- * method, Content-Type, JSON, finding {id}, forwarding, the VM's state and If-Match.
+ * The API: one table of routes, and the dispatcher that does for every handler what it must not
+ * forget: Host and Origin, method, Content-Type, JSON, finding {id}, forwarding, the VM's state and
+ * If-Match.
  */
 #ifndef VIRTXD_ROUTES_H
 #define VIRTXD_ROUTES_H
@@ -10,16 +11,17 @@
 #include "operations.h"
 
 enum route_flags {
-	ROUTE_FAST = 1 << 0,   /* answered from memory */
-	ROUTE_VM = 1 << 1,     /* {id} is a VM: found, 404 */
-	ROUTE_HOST = 1 << 2,   /* {id} is a host */
-	ROUTE_OWNER = 1 << 3,  /* runs on the host that owns it */
-	ROUTE_BODY = 1 << 4,   /* needs a JSON body, 400 without */
-	ROUTE_CHANGE = 1 << 5, /* changes something: Content-Type and Origin are checked */
-	ROUTE_OFF = 1 << 6,    /* the VM must be poweroff or crashed, else 422 */
-	ROUTE_OWN = 1 << 7,    /* refused for a foreign domain, 422 */
-	ROUTE_LIBVIRT = 1 << 8,/* 503 while libvirt is away */
-	ROUTE_LONG = 1 << 9,   /* may take minutes; Prefer: respond-async */
+	ROUTE_FAST = 1 << 0,       /* answered from memory */
+	ROUTE_VM = 1 << 1,         /* {id} is a VM: found, 404 */
+	ROUTE_HOST = 1 << 2,       /* {id} is a host */
+	ROUTE_OWNER = 1 << 3,      /* runs on the host that owns it */
+	ROUTE_BODY = 1 << 4,       /* needs a JSON body, 400 without */
+	ROUTE_CHANGE = 1 << 5,     /* changes something: Content-Type and Origin are checked */
+	ROUTE_OFF = 1 << 6,        /* the VM must be poweroff or crashed, else 422 */
+	ROUTE_OWN = 1 << 7,        /* refused for a foreign domain, 422 */
+	ROUTE_LIBVIRT = 1 << 8,    /* 503 while libvirt is away */
+	ROUTE_LONG = 1 << 9,       /* may take minutes; Prefer: respond-async */
+	ROUTE_ARGUMENTS = 1 << 10, /* takes a JSON body, but works without one */
 };
 
 struct call {
@@ -27,10 +29,12 @@ struct call {
 	const struct route *route;
 	const struct http_request *request;
 	struct http_response *response;
-	char id[256];		   /* {id} as given, decoded */
-	struct vm_place vm;	   /* with ROUTE_VM */
+	char id[256];              /* {id} as given, decoded */
+	struct vm_place vm;        /* with ROUTE_VM */
 	char host[UUID_TEXT_SIZE]; /* with ROUTE_HOST */
 	struct json_object *body;  /* NULL: none or null */
+	struct background
+		*background; /* the thread of a call that need not be waited for; NULL: none */
 };
 
 struct route {
@@ -47,12 +51,19 @@ extern const struct route routes[];
 
 /* For struct http_server_config. */
 enum http_class routes_classify(void *daemon, const struct http_request *request);
-void routes_handle(void *daemon, const struct http_request *request, struct http_response *response);
+void routes_handle(
+	void *daemon, const struct http_request *request, struct http_response *response);
 
 /* Answers with a body made of JSON, which it puts. */
 int call_answer_json(struct call *call, int status, struct json_object *json);
 /* Answers without a body. */
 int call_answer(struct call *call, int status);
+/*
+ * Every ROUTE_LONG handler calls it right after operations_begin: all that is checked beforehand
+ * has passed. A client that asked with "Prefer: respond-async" gets its 202 now; what the handler
+ * answers later nobody reads. Does nothing otherwise.
+ */
+void call_started(struct call *call, const char *operation_id);
 
 /* The handlers, each in the api_*.c that its name says. */
 int api_vms_list(struct call *call, struct error *err);

@@ -25,20 +25,33 @@ struct settings {
 	char *host_uuid;
 	char *host_name; /* "": the system's */
 	bool standalone;
-	int log_level; /* enum log_level */
-	int64_t wait; /* s to wait for libvirt at the start; -1: for ever */
+	int log_level;            /* enum log_level */
+	int64_t wait;             /* s to wait for libvirt at the start; -1: for ever */
 	int64_t collect_interval; /* s */
 	int64_t max_connections;
 	int64_t threads;
 };
 
+/* Ends with key NULL. */
 extern const struct config_row settings_rows[];
 
+/* What the command line asks for besides settings. Strings are borrowed from argv. */
+struct settings_command {
+	const char *file; /* --config FILE; NULL: the default one, which may be missing */
+	bool help, version, init_cluster;
+};
+
+/* Reads the command line for its own sake; every option is checked. ERR_USAGE or ERR_INVALID. */
+int settings_parse_command(
+	int argc, char **argv, struct settings_command *command, struct error *err);
+
 /*
- * Defaults, then the file (the default one may be missing), then the command line; then what standalone implies, and
- * what fits together (an address other than loopback needs insecure, ...). ERR_INVALID or ERR_USAGE.
+ * Defaults, then the file (NULL: the default one, which may be missing), then the command line;
+ * then what standalone implies, and what fits together (an address other than loopback needs
+ * insecure, ...). ERR_INVALID or ERR_USAGE; then it is empty.
  */
-int settings_load(struct settings *settings, const char *file, int argc, char **argv, struct error *err);
+int settings_load(
+	struct settings *settings, const char *file, int argc, char **argv, struct error *err);
 void settings_free(struct settings *settings);
 
 #endif

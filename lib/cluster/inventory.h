@@ -3,8 +3,8 @@
  * What this node knows of the cluster: a row for every VM and every host. Each list item's JSON is
  * rendered when the row changes, not when it is asked for.
  *
- * One lock inside, many readers and one writer, never held across I/O or a callback. Everything that comes
- * out is a copy.
+ * One lock inside, many readers and one writer, never held across I/O or a callback. Everything
+ * that comes out is a copy.
  */
 #ifndef CLUSTER_INVENTORY_H
 #define CLUSTER_INVENTORY_H
@@ -33,18 +33,19 @@ void inventory_remove_vm(struct inventory *inventory, const char *uuid);
 struct vm_place {
 	char uuid[UUID_TEXT_SIZE];
 	char host_uuid[UUID_TEXT_SIZE];
-	char name[VMDEF_MAX_NAME + 1];
+	char name[VMDEF_MAX_NAME + 1]; /* cut for a foreign domain whose name is longer */
 	enum runstate runstate;
 };
 
 /*
- * Finds by UUID (either case) or exact name. ERR_NOT_FOUND; ERR_AMBIGUOUS with the UUIDs of up to ten candidates.
+ * Finds by UUID (either case) or exact name. ERR_NOT_FOUND; ERR_AMBIGUOUS with the UUIDs of up to
+ * ten candidates.
  */
 int inventory_find_vm(
 	struct inventory *inventory, const char *id, struct vm_place *place, struct error *err);
 /* The same for hosts; uuid of the one found. */
-int inventory_find_host(struct inventory *inventory, const char *id, char uuid[static UUID_TEXT_SIZE],
-	struct error *err);
+int inventory_find_host(struct inventory *inventory, const char *id,
+	char uuid[static UUID_TEXT_SIZE], struct error *err);
 /* A copy of a host by UUID; ERR_NOT_FOUND. */
 int inventory_get_host(
 	struct inventory *inventory, const char *uuid, struct host *host, struct error *err);
@@ -54,15 +55,16 @@ size_t inventory_list_host_vms(
 	struct inventory *inventory, const char *host_uuid, char (**list)[UUID_TEXT_SIZE]);
 
 struct inventory_page {
-	uint32_t limit;	    /* rows at most; 0: all */
+	uint32_t limit;     /* rows at most; 0: all */
 	const char *cursor; /* where the last page ended ("" or NULL: the start); opaque text */
 };
 
 struct inventory_list {
-	char *json;	/* {"items": [...]}; with a further page also "next": cursor. The caller frees it. */
+	char *json; /* {"items": [...]}; with a further page also "next": cursor. The caller frees
+		       it. */
 	size_t len;
-	char *next;	/* cursor of the next page, NULL on the last. The caller frees it. */
-	char etag[17];	/* changes with the content except ts */
+	char *next;    /* cursor of the next page, NULL on the last. The caller frees it. */
+	char etag[17]; /* changes with the content except ts */
 };
 
 /* Ordered by name, then UUID. ERR_INVALID for a cursor that is none of ours. */
@@ -73,6 +75,8 @@ int inventory_list_hosts(struct inventory *inventory, const struct host_filter *
 
 /* Grows with every change of content (not of ts alone): equal values, equal lists. */
 uint64_t inventory_generation(struct inventory *inventory);
+/* Grows with every change, also of ts alone: equal values, the same bytes. */
+uint64_t inventory_revision(struct inventory *inventory);
 
 /* VMs by runstate and hosts by cstate, for the status at a glance. */
 struct inventory_counts {

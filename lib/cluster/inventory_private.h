@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the two files of the inventory share. */
+#ifndef CLUSTER_INVENTORY_PRIVATE_H
+#define CLUSTER_INVENTORY_PRIVATE_H
+
+#include "cluster/table.h"
+
+#include <pthread.h>
+
+struct inventory {
+	pthread_rwlock_t lock; /* of everything below */
+	struct table vms;      /* of struct vm_row */
+	struct table hosts;    /* of struct host */
+	uint64_t generation, revision;
+};
+
+#endif

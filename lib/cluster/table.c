@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A sorted array of entries beside a hash table of their UUIDs. */
+#include "cluster/table.h"
+
+#include "base/str.h"
+#include "model/json.h"
+
+uint64_t table_digest(uint64_t hash, const void *data, size_t len)
+{
+	const unsigned char *byte = data;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3u;
+	return hash;
+}
+
+static void entry_free(struct table *table, struct table_entry *entry)
+{
+	table->free_row(entry->row);
+	free(entry->name);
+	free(entry->json);
+	free(entry);
+}
+
+void table_init(struct table *table, void (*free_row)(void *row))
+{
+	*table = (struct table){
+		.by_uuid = lh_kchar_table_new(64, NULL),
+		.free_row = free_row,
+	};
+	if (!table->by_uuid)
+		abort();
+}
+
+void table_free(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++)
+		entry_free(table, table->entries[i]);
+	free(table->entries);
+	lh_table_free(table->by_uuid);
+	*table = (struct table){0};
+}
+
+struct table_entry *table_find(const struct table *table, const char *uuid)
+{
+	void *entry = NULL;
+
+	lh_table_lookup_ex(table->by_uuid, uuid, &entry);
+	return entry;
+}
+
+static int compare(const struct table_entry *entry, const char *name, const char *uuid)
+{
+	int order = strcmp(entry->name, name);
+
+	return order ? order : strcmp(entry->uuid, uuid);
+}
+
+size_t table_lower_bound(const struct table *table, const char *name, const char *uuid)
+{
+	size_t low = 0, high = table->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(table->entries[middle], name, uuid) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void insert_in_order(struct table *table, struct table_entry *entry)
+{
+	size_t at = table_lower_bound(table, entry->name, entry->uuid);
+
+	if (table->count == table->room) {
+		table->room = table->room ? table->room * 2 : 64;
+		table->entries =
+			xreallocarray(table->entries, table->room, sizeof(*table->entries));
+	}
+	memmove(table->entries + at + 1, table->entries + at,
+		(table->count - at) * sizeof(*table->entries));
+	table->entries[at] = entry;
+	table->count++;
+}
+
+static void take_out_of_order(struct table *table, const struct table_entry *entry)
+{
+	size_t at = table_lower_bound(table, entry->name, entry->uuid);
+
+	table->count--;
+	memmove(table->entries + at, table->entries + at + 1,
+		(table->count - at) * sizeof(*table->entries));
+}
+
+bool table_render(struct table_entry *entry, struct json_object *json)
+{
+	static const char last[] = "\"ts\":0}}";
+	uint64_t before = entry->json ? entry->digest : 0;
+
+	free(entry->json);
+	entry->json = json_text(json);
+	json_object_put(json);
+	size_t len = strlen(entry->json);
+	/* Whoever renders list items keeps the time last; anything else is a defect here. */
+	if (!str_ends_with(entry->json, last))
+		abort();
+	entry->ts_at = len - strlen("0}}");
+	entry->digest = table_digest(TABLE_DIGEST_START, entry->json, len);
+	return entry->digest != before;
+}
+
+bool table_put(struct table *table, const char *uuid, const char *name, int64_t ts_ms, void *row,
+	struct json_object *json)
+{
+	struct table_entry *entry = table_find(table, uuid);
+
+	if (!entry) {
+		entry = xcalloc(1, sizeof(*entry));
+		str_copy(entry->uuid, sizeof(entry->uuid), uuid);
+		entry->name = xstrdup(name);
+		insert_in_order(table, entry);
+		if (lh_table_insert(table->by_uuid, entry->uuid, entry) < 0)
+			abort();
+	} else {
+		table->free_row(entry->row);
+		if (!str_equal(entry->name, name)) {
+			take_out_of_order(table, entry);
+			free(entry->name);
+			entry->name = xstrdup(name);
+			insert_in_order(table, entry);
+		}
+	}
+	entry->row = row;
+	entry->ts_ms = ts_ms;
+	return table_render(entry, json);
+}
+
+bool table_remove(struct table *table, const char *uuid)
+{
+	struct table_entry *entry = table_find(table, uuid);
+
+	if (!entry)
+		return false;
+	take_out_of_order(table, entry);
+	lh_table_delete(table->by_uuid, entry->uuid);
+	entry_free(table, entry);
+	return true;
+}
