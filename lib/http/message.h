@@ -33,6 +33,7 @@ struct http_request {
 	char *path;	    /* percent-decoded, starts with "/" */
 	const char *query;  /* still encoded, "" when there is none */
 	const char *host;   /* value of the one Host header */
+	bool is_http_1_0;
 	bool keep_alive;
 	bool expects_continue;
 	bool chunked;
@@ -41,6 +42,7 @@ struct http_request {
 	size_t n_headers;
 	int status; /* what to answer when parsing failed: 400, 414, 417 or 505 */
 	char path_storage[HTTP_MAX_PATH];
+	char host_storage[256]; /* of an absolute-form target */
 	/* Filled by the server before a handler sees it. */
 	const char *body; /* NUL-terminated, never NULL */
 	size_t body_len;
@@ -110,6 +112,8 @@ enum http_chunk_step { HTTP_CHUNK_DATA, HTTP_CHUNK_MORE, HTTP_CHUNK_END, HTTP_CH
 enum http_chunk_step http_chunks_next(
 	struct http_chunks *chunks, const char *input, size_t len, size_t *used, size_t *data_len);
 
+/* The value of a hex digit in either case; -1 when it is none. */
+int http_hex_value(char c);
 /* Percent-decodes text in place; false when an escape is bad or yields NUL. */
 bool http_percent_decode(char *text);
 /* Percent-encodes for use as one path segment or query value; the caller frees it. */

@@ -63,9 +63,17 @@ struct http_server_config {
 	void (*handle)(void *context, const struct http_request *request, struct http_response *response);
 	/* True for the address of another host of the cluster; may be NULL. */
 	bool (*is_peer)(void *context, const struct sockaddr *address);
-	/* Called after each answer, for the access log; may be NULL. */
+	/*
+	 * Called after each answer, for the access log; may be NULL. Refused requests come here too, with those members
+	 * empty ("") that could not be read.
+	 */
 	void (*on_done)(void *context, const struct http_request *request, int status, int64_t microseconds);
 	void *context;
+	/* Deadlines in ms, 0: as above. */
+	unsigned header_ms;   /* 5,000: first byte to last of a header section; a new connection's first byte too */
+	unsigned transfer_ms; /* 10,000: a body or a response; a second per 64 KiB comes on top */
+	unsigned idle_ms;     /* 60,000 */
+	unsigned drain_ms;    /* 2,000: for the client to close after the last answer */
 };
 
 /*

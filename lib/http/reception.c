@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The workers' loop. All wait on one epoll set; who gets an event works on it to
+ * the end, so a fast request is never handed from thread to thread.
+ */
+#include "http/server_private.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+
+void reception_arm(const struct http_server *server, struct source *source, uint32_t events)
+{
+	struct epoll_event event = {.events = events | EPOLLONESHOT, .data.ptr = source};
+
+	epoll_ctl(server->epoll, EPOLL_CTL_MOD, source->fd, &event);
+}
+
+static bool claim(struct connection *connection)
+{
+	bool mine;
+
+	pthread_mutex_lock(&connection->lock);
+	mine = connection->waiting;
+	connection->waiting = false;
+	pthread_mutex_unlock(&connection->lock);
+	return mine;
+}
+
+void reception_give_back(struct worker *worker)
+{
+	while (worker->event + 1 < worker->n_events) {
+		struct source *source = worker->events[++worker->event].data.ptr;
+		struct connection *connection = (struct connection *)source;
+
+		if (source->kind == SOURCE_LISTENER)
+			reception_arm(worker->server, source, EPOLLIN);
+		if (source->kind != SOURCE_CONNECTION)
+			continue;
+		pthread_mutex_lock(&connection->lock);
+		if (connection->waiting)
+			reception_arm(worker->server, source, connection->events);
+		pthread_mutex_unlock(&connection->lock);
+	}
+}
+
+static void handle_event(struct worker *worker, struct source *source)
+{
+	struct http_server *server = worker->server;
+	struct connection *connection;
+
+	if (source->kind == SOURCE_LISTENER) {
+		listener_accept(server, (struct listener *)source);
+		return;
+	}
+	connection = (struct connection *)source;
+	if (source->kind == SOURCE_WAKE || !claim(connection))
+		return;
+	while (connection) {
+		connection_work(worker, connection);
+		connection = worker->holds_slow ? slow_leave(worker) : NULL;
+	}
+}
+
+void *reception_run(void *argument)
+{
+	struct worker *worker = argument;
+	struct http_server *server = worker->server;
+
+	while (!atomic_load(&server->ended)) {
+		worker->n_events = epoll_wait(server->epoll, worker->events, EVENT_BATCH, -1);
+		for (worker->event = 0; worker->event < worker->n_events; worker->event++)
+			handle_event(worker, worker->events[worker->event].data.ptr);
+	}
+	if (worker->spare)
+		free(worker->spare);
+	pthread_mutex_lock(&server->lock);
+	worker->done = true;
+	pthread_cond_broadcast(&server->changed);
+	pthread_mutex_unlock(&server->lock);
+	return NULL;
+}
