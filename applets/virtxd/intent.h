@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What an operation is about to do to a VM's storage and definition, on disk before it begins and
+ * gone when it has ended: the next start reads from it how to put an interrupted one right
+ * (recovery.c).
+ *
+ * create: always back. delete: always forward. update: forward once `forward` is set, which is when
+ * all that it makes is made and only definitions and removals are left; back before.
+ */
+#ifndef VIRTXD_INTENT_H
+#define VIRTXD_INTENT_H
+
+#include "base/uuid.h"
+#include "model/vmdef.h"
+#include "storage/store.h"
+
+enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE };
+
+/* An image that was made: rolling back removes that inode and no other. */
+struct intent_made {
+	char *path;
+	uint64_t inode;
+};
+
+struct intent {
+	enum intent_op op;
+	char vm[UUID_TEXT_SIZE];
+	struct vmdef def; /* create, delete: the VM's; update: the new one */
+	struct vmdef old; /* update: the one in force */
+	bool remove;      /* images that go are removed too */
+	bool forward;
+	char *xml; /* update: the domain to be defined; "" before it is known */
+	struct intent_made *made;
+	size_t n_made;
+};
+
+/* "create", "update" or "delete". */
+const char *intent_op_name(enum intent_op op);
+
+/* Notes an image; not durable before intent_write(). */
+void intent_add_made(struct intent *intent, const char *path, uint64_t inode);
+/* 0 when none was noted for that path. */
+uint64_t intent_made_inode(const struct intent *intent, const char *path);
+
+/* Durable when it returns. */
+int intent_write(const struct store *store, const struct intent *intent, struct error *err);
+/* The intent of a VM; ERR_STORED_DATA when it cannot be understood. On -1 it is empty. */
+int intent_read(
+	const struct store *store, const char *vm, struct intent *intent, struct error *err);
+
+void intent_free(struct intent *intent);
+#define cleanup_intent CLEANUP(intent_free)
+
+#endif

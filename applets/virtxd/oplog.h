@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The operation log of a VM: what was last done to it, one entry per kind, kept in the metadata of
+ * its domain (spec: rest-api.md, Operation messages; domain-xml.md, oplog). It informs: when it
+ * cannot be written that is logged and the operation itself goes on.
+ */
+#ifndef VIRTXD_OPLOG_H
+#define VIRTXD_OPLOG_H
+
+#include "daemon.h"
+#include "model/vm.h"
+
+/* An entry that was started; message is the text known at the start, "" for none. */
+struct oplog_note {
+	enum oplog_op op;
+	int64_t start_ms;
+	char message[64];
+};
+
+/* Writes the entry as started. */
+void oplog_start(struct daemon *daemon, const char *uuid, enum oplog_op op, const char *message,
+	struct oplog_note *note);
+/*
+ * Writes how it ended: failed with the error's words behind the message when err is set, completed
+ * otherwise, with `how` behind the message ("forced shutdown"; "" for none).
+ */
+void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_note *note,
+	const char *how, const struct error *err);
+
+/*
+ * A VM was seen stopped: completes an entry VmShutdown that is still open. vm is what was read of
+ * it just now.
+ */
+void oplog_on_stop(struct daemon *daemon, const char *uuid, const struct vm *vm);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared steps of the operations on VMs: see vm_ops.h. */
+#include "vm_ops.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "collector.h"
+#include "console.h"
+
+#include <strings.h>
+
+int vm_now_read(struct daemon *daemon, const char *uuid, struct vm_now *now, struct error *err)
+{
+	struct domain_stats stats;
+
+	*now = (struct vm_now){0};
+	if (hypervisor_collect_one(daemon->hypervisor, uuid, &stats, err))
+		return -1;
+	now->runstate = stats.runstate;
+	now->xml = hypervisor_get_xml(daemon->hypervisor, uuid, false, err);
+	if (!now->xml)
+		return -1;
+	if (domain_xml_read(
+		    now->xml, strlen(now->xml), store_vms_dir(daemon->store), &now->reading, err)) {
+		vm_now_free(now);
+		return -1;
+	}
+	return 0;
+}
+
+void vm_now_free(struct vm_now *now)
+{
+	free(now->xml);
+	domain_reading_free(&now->reading);
+	*now = (struct vm_now){0};
+}
+
+int vm_now_check_off(const struct vm_now *now, const char *what, struct error *err)
+{
+	const char *name = now->reading.def.name;
+
+	if (now->reading.foreign)
+		return error_set(err, ERR_STATE,
+			"%s was not made by VirtX, so it cannot be %s here", name, what);
+	if (now->runstate == RUNSTATE_POWEROFF || now->runstate == RUNSTATE_CRASHED)
+		return 0;
+	error_set(err, ERR_STATE, "VM %s is %s; it can be %s only when it is off", name,
+		enum_name(&runstate_names, now->runstate), what);
+	return error_hint(err, "shut it down first");
+}
+
+struct operation *vm_ops_begin(struct call *call, const char *kind, struct error *err)
+{
+	struct operation *operation = operations_begin(
+		call->daemon->operations, kind, call->vm.uuid, call->vm.name, NULL, err);
+
+	if (operation)
+		call_started(call, operation_id(operation));
+	return operation;
+}
+
+struct operation *vm_ops_begin_short(struct call *call, const char *kind, struct error *err)
+{
+	struct operation *operation = vm_ops_begin(call, kind, err);
+
+	if (operation)
+		operation_commit(operation);
+	return operation;
+}
+
+void vm_ops_end(struct daemon *daemon, struct operation *operation, const char *uuid,
+	const struct error *err)
+{
+	struct error cause = {0};
+
+	if (collector_refresh(daemon->collector, uuid, &cause) && cause.code != ERR_NOT_FOUND)
+		log_warning(
+			"VM cannot be read after an operation", "vm", uuid, "error", cause.message);
+	operation_end(operation, err);
+}
+
+int vm_ops_check_host(struct call *call, const char *host, struct error *err)
+{
+	struct daemon *daemon = call->daemon;
+	char uuid[UUID_TEXT_SIZE];
+	struct error cause = {0};
+
+	if (str_is_empty(host) || str_equal(host, daemon->host_name) ||
+		strcasecmp(host, daemon->host_uuid) == 0)
+		return 0;
+	if (inventory_find_host(daemon->inventory, host, uuid, &cause)) {
+		if (cause.code == ERR_AMBIGUOUS)
+			return error_set(err, ERR_AMBIGUOUS, "host: %s", cause.message);
+		return error_set(err, ERR_UNAVAILABLE, "host: %s is not known", host);
+	}
+	if (str_equal(uuid, daemon->host_uuid))
+		return 0;
+	return error_set(err, ERR_UNAVAILABLE, "host: %s cannot be reached from host %s", host,
+		daemon->host_name);
+}
+
+void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_xml_options *options,
+	char **console_log)
+{
+	/* Without its plugin libvirt refuses every domain that lists a lease. */
+	bool leases = daemon->settings.lock_manager == LOCK_MANAGER_SANLOCK;
+
+	*console_log = console_path(daemon->settings.state_dir, uuid);
+	domain_xml_options_init(options, uuid);
+	options->arch = daemon->arch;
+	options->virt_type = daemon->virt_type;
+	options->vms_dir = store_vms_dir(daemon->store);
+	options->full_firmware = daemon->caps.bios_descriptor;
+	options->vdagent = daemon->caps.vdagent_migrates;
+	options->store_definition = true;
+	options->leases = leases;
+	options->vm_lease = leases;
+	options->console_log = *console_log;
+}
+
+struct vmdef_rules vm_ops_rules(struct daemon *daemon, const struct vmdef *existing)
+{
+	return (struct vmdef_rules){
+		.vms_dir = store_vms_dir(daemon->store),
+		.lun_allow = (const char *const *)daemon->settings.lun_allow,
+		.existing = existing,
+	};
+}
+
+int vm_ops_answer_removed(struct call *call, bool complete)
+{
+	if (complete)
+		return call_answer(call, 204);
+	http_response_header(
+		call->response, "Warning", "299 VirtX \"some resources could not be deleted\"");
+	return call_answer(call, 200);
+}
