@@ -168,16 +168,22 @@ static void random_definition(struct vmdef *def)
 		fail_msg("not a valid definition: %s", err.message);
 }
 
-/* Defines the domain and gives back libvirt's inactive XML. */
-static char *through_libvirt(const char *xml)
+static virDomainPtr define(const char *xml)
 {
+	virDomainPtr domain = libvirt.virDomainDefineXMLFlags(connection, xml, 0);
 	struct error err = {0};
-	cleanup_domain virDomainPtr domain = libvirt.virDomainDefineXMLFlags(connection, xml, 0);
 
 	if (!domain) {
 		libvirt_error(&err, "define");
 		fail_msg("%s\n%s", err.message, xml);
 	}
+	return domain;
+}
+
+/* Defines the domain and gives back libvirt's inactive XML. */
+static char *through_libvirt(const char *xml)
+{
+	cleanup_domain virDomainPtr domain = define(xml);
 	char *back = libvirt.virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
 
 	assert_non_null(back);
@@ -287,6 +293,94 @@ static void assert_kept_macs(const char *before, const char *after, const struct
 			assert_string_equal(a.def.nets[i].mac, b.def.nets[i].mac);
 }
 
+/* What others may add, and a definition has no word for: %c is the next free disk letter, %d boot
+ * order. */
+#define FOREIGN_DEVICES                                                                         \
+	"<disk type='file' device='disk'><driver name='qemu' type='raw'/>"                      \
+	"<source file='/srv/usb.img'/><target dev='sd%c' bus='usb'/></disk>"                    \
+	"<interface type='user'><mac address='52:54:00:aa:bb:cc'/><model type='rtl8139'/>"      \
+	"<boot order='%d'/></interface>"                                                        \
+	"<watchdog model='i6300esb' action='reset'/>"                                           \
+	"<filesystem type='mount'><source dir='/srv/share'/><target dir='share'/></filesystem>" \
+	"</devices>"
+
+static char *add_foreign_devices(const char *xml, const struct vmdef *def)
+{
+	const char *end = strstr(xml, "</devices>");
+	char letter = 'b';
+	int order = 2;
+
+	for (size_t i = 0; i < def->n_disks; i++) {
+		letter = (char)(letter + (def->disks[i].bus != DISK_BUS_VIRTIO_BLK));
+		order += i > 0 && def->disks[i].device == DISK_DEVICE_CDROM;
+	}
+	assert_non_null(end);
+	cleanup_free char *devices = xasprintf(FOREIGN_DEVICES, letter, order);
+
+	return xasprintf("%.*s%s%s", (int)(end - xml), xml, devices, end + strlen("</devices>"));
+}
+
+static void assert_has_foreign_devices(const char *xml)
+{
+	static const char *const signs[] = {
+		"/srv/usb.img", "52:54:00:aa:bb:cc", "i6300esb", "/srv/share", "seed.iso"};
+
+	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+		if (!strstr(xml, signs[i]))
+			fail_msg("%s is lost", signs[i]);
+}
+
+/* The seed and its lease, as a boot with cloud-init attaches them, but to the configuration. */
+static void attach_seed(virDomainPtr domain, const char *uuid)
+{
+	cleanup_free char *path = xasprintf("/vms/ds/ci/%s/seed.iso", uuid);
+	cleanup_free char *disk = domain_xml_seed_disk(path);
+	cleanup_free char *lease = domain_xml_seed_lease("/vms", "0123456789abcdef");
+
+	assert_int_equal(
+		libvirt.virDomainAttachDeviceFlags(domain, disk, VIR_DOMAIN_AFFECT_CONFIG), 0);
+	assert_int_equal(
+		libvirt.virDomainAttachDeviceFlags(domain, lease, VIR_DOMAIN_AFFECT_CONFIG), 0);
+}
+
+static void log_operation(virDomainPtr domain)
+{
+	char message[] = "a <b> & c";
+	const struct oplog_entry entry = {.start_ms = 1, .end_ms = 2, .message = message};
+	cleanup_free char *element = domain_xml_oplog_element(OPLOG_PAUSE, &entry);
+	char uri[40];
+
+	domain_xml_oplog_uri(OPLOG_PAUSE, uri);
+	assert_int_equal(libvirt.virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, element,
+				 "data-op", uri, VIR_DOMAIN_AFFECT_CONFIG),
+		0);
+}
+
+static void assert_logged(const char *xml)
+{
+	cleanup_reading struct domain_reading reading = {0};
+	struct error err = {0};
+
+	assert_int_equal(domain_xml_read(xml, strlen(xml), "/vms", &reading, &err), 0);
+	assert_true(reading.oplog[OPLOG_PAUSE].present);
+	assert_int_equal(reading.oplog[OPLOG_PAUSE].end_ms, 2);
+	assert_string_equal(reading.oplog[OPLOG_PAUSE].message, "a <b> & c");
+}
+
+/* Does to a defined domain what others do to it; gives back its XML then. */
+static char *live_a_little(const char *xml, const char *uuid, const struct vmdef *def)
+{
+	cleanup_free char *more = add_foreign_devices(xml, def);
+	cleanup_domain virDomainPtr domain = define(more);
+
+	attach_seed(domain, uuid);
+	log_operation(domain);
+	char *back = libvirt.virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_INACTIVE);
+
+	assert_non_null(back);
+	return back;
+}
+
 static void one_round(void)
 {
 	cleanup_vmdef struct vmdef def, changed;
@@ -304,14 +398,21 @@ static void one_round(void)
 	cleanup_free char *back = through_libvirt(xml);
 
 	assert_reads_as(back, &def);
+	cleanup_free char *lived = live_a_little(back, uuid, &def);
+
+	assert_reads_as(lived, &def);
+	assert_logged(lived);
+	assert_has_foreign_devices(lived);
 	cleanup_free char *updated =
-		domain_xml_update(back, strlen(back), &changed, &options, &err);
+		domain_xml_update(lived, strlen(lived), &changed, &options, &err);
 
 	assert_non_null(updated);
 	cleanup_free char *updated_back = through_libvirt(updated);
 
 	assert_reads_as(updated_back, &changed);
-	assert_kept_macs(back, updated_back, &changed);
+	assert_logged(updated_back);
+	assert_has_foreign_devices(updated_back);
+	assert_kept_macs(lived, updated_back, &changed);
 	cleanup_domain virDomainPtr domain = libvirt.virDomainLookupByUUIDString(connection, uuid);
 
 	assert_int_equal(libvirt.virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_NVRAM), 0);
@@ -323,11 +424,10 @@ static void test_random_definitions(void **state)
 	int64_t rounds = number_from_environment("VIRTX_TEST_ROUNDS", DEFAULT_ROUNDS);
 
 	(void)state;
+	print_message("# VIRTX_TEST_SEED=%lld\n", (long long)seed);
 	random_state = (uint64_t)seed;
-	for (int64_t i = 0; i < rounds; i++) {
-		print_message("# seed %lld round %lld\n", (long long)seed, (long long)i);
+	while (rounds-- > 0)
 		one_round();
-	}
 }
 
 static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
