@@ -25,6 +25,9 @@ static int ask_machine(virConnectPtr connection, const char *machine, const char
 	cleanup_free char *domain = NULL;
 	cleanup_free char *expression = NULL;
 
+	*found = false;
+	if (!xml && libvirt.virGetLastError()->code == VIR_ERR_NO_SUPPORT)
+		return 0; /* not QEMU */
 	if (!xml)
 		return libvirt_error(err, "reading what guests can have");
 	caps = xml_open(xml, "domain capabilities", err);

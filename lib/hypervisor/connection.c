@@ -133,8 +133,9 @@ static void set_reason(struct hypervisor *hypervisor, const struct error *err)
 	log_warning(
 		"libvirt cannot be reached", "uri", hypervisor->config.uri, "reason", err->message);
 	pthread_mutex_lock(&hypervisor->lock);
-	if (!str_copy(hypervisor->why, sizeof(hypervisor->why), err->message))
-		str_copy(hypervisor->why, sizeof(hypervisor->why), "the reason is too long");
+	snprintf(hypervisor->why, sizeof(hypervisor->why), "%s", err->message);
+	/* A second attempt in this process would only hide the reason of the first. */
+	hypervisor->hopeless = hypervisor_is_embedded(hypervisor);
 	pthread_cond_broadcast(&hypervisor->changed);
 	pthread_mutex_unlock(&hypervisor->lock);
 }
@@ -193,11 +194,12 @@ static void pause_until(struct hypervisor *hypervisor, int64_t when_ms)
 	pthread_mutex_unlock(&hypervisor->lock);
 }
 
+/* hopeless is read without the lock: nobody but this thread sets it. */
 static void *connector_main(void *data)
 {
 	struct hypervisor *hypervisor = data;
 
-	while (!atomic_load(&hypervisor->stopping)) {
+	while (!atomic_load(&hypervisor->stopping) && !hypervisor->hopeless) {
 		int64_t began = monotonic_ms();
 
 		serve_connection(hypervisor);
@@ -318,10 +320,15 @@ int hypervisor_wait(struct hypervisor *hypervisor, unsigned timeout_ms, struct e
 	int result = 0;
 
 	pthread_mutex_lock(&hypervisor->lock);
-	while (!hypervisor->ready && status != ETIMEDOUT)
+	while (!hypervisor->ready && !hypervisor->hopeless && status != ETIMEDOUT)
 		status = pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &until);
-	if (!hypervisor->ready)
+	if (!hypervisor->ready) {
 		result = error_set(err, ERR_UNAVAILABLE, "%s", hypervisor->why);
+		if (strstr(hypervisor->why, "Failed to parse user"))
+			error_hint(err,
+				"libvirt's QEMU driver needs the system account it names when "
+				"it runs as root: useradd --system --user-group NAME");
+	}
 	pthread_mutex_unlock(&hypervisor->lock);
 	return result;
 }

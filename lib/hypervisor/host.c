@@ -10,8 +10,18 @@ static int16_t small(unsigned long value)
 	return value > INT16_MAX ? INT16_MAX : (int16_t)value;
 }
 
-static int read_capabilities(
-	virConnectPtr connection, struct hypervisor_host *host, struct error *err)
+/*
+ * Without SMBIOS libvirt makes a random UUID up. libvirtd's lasts as long as it runs; in this
+ * process it would be another one at each start, which is worse than none.
+ */
+static bool uuid_lasts(const struct hypervisor *hypervisor)
+{
+	return !hypervisor_is_embedded(hypervisor) ||
+	       access("/sys/class/dmi/id/product_uuid", R_OK) == 0;
+}
+
+static int read_capabilities(struct hypervisor *hypervisor, virConnectPtr connection,
+	struct hypervisor_host *host, struct error *err)
 {
 	cleanup_free char *xml = libvirt.virConnectGetCapabilities(connection);
 	cleanup_xpath xmlXPathContextPtr caps = NULL;
@@ -23,7 +33,7 @@ static int read_capabilities(
 	caps = xml_open(xml, "capabilities", err);
 	if (!caps)
 		return -1;
-	uuid = xml_text(caps, "/capabilities/host/uuid");
+	uuid = uuid_lasts(hypervisor) ? xml_text(caps, "/capabilities/host/uuid") : xstrdup("");
 	if (!uuid_canonical(uuid, host->uuid) && *uuid)
 		return error_set(err, ERR_HYPERVISOR, "libvirt gives the host a UUID that is none");
 	host->arch = xml_text(caps, "/capabilities/host/cpu/arch");
@@ -62,7 +72,7 @@ int hypervisor_get_host(
 		return -1;
 	if (libvirt.virNodeGetInfo(connection, &info) < 0)
 		return libvirt_error(err, "reading the host's size");
-	if (read_capabilities(connection, host, err)) {
+	if (read_capabilities(hypervisor, connection, host, err)) {
 		hypervisor_host_clear(host);
 		return -1;
 	}
@@ -111,18 +121,18 @@ int hypervisor_get_load(
 {
 	cleanup_connect virConnectPtr connection = hypervisor_connection(hypervisor, err);
 	virNodeCPUStats stats[16];
-	int count = sizeof(stats) / sizeof(stats[0]);
+	int count = 0; /* asks how many there are; anything else must be that number */
 	unsigned long long free_bytes;
 
 	*load = (struct hypervisor_load){0};
 	if (!connection)
 		return -1;
-	/* The fields are few; a libvirt with more than we have room for says so. */
+
 	if (libvirt.virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, NULL, &count, 0) <
 		0)
 		return libvirt_error(err, "reading the host's CPU time");
 	if (count > (int)(sizeof(stats) / sizeof(stats[0])))
-		count = sizeof(stats) / sizeof(stats[0]);
+		return error_set(err, ERR_HYPERVISOR, "libvirt has %d kinds of CPU time", count);
 	if (libvirt.virNodeGetCPUStats(connection, VIR_NODE_CPU_STATS_ALL_CPUS, stats, &count, 0) <
 		0)
 		return libvirt_error(err, "reading the host's CPU time");

@@ -42,16 +42,22 @@ struct hypervisor_config {
 };
 
 /*
- * Starts the event thread, which connects in the background. Never touches VMs. NULL:
- * ERR_UNAVAILABLE when libvirt is not installed. At most one at a time in a process (libvirt's
- * event loop is global).
+ * Starts the module's threads, which connect in the background. Never touches VMs. Call it before
+ * other threads run: loading libvirt sets an environment variable. NULL: ERR_UNAVAILABLE when
+ * libvirt is not installed. At most one at a time in a process (libvirt's event loop is global).
  */
 struct hypervisor *hypervisor_start(const struct hypervisor_config *config, struct error *err);
 
-/* Closes the connection and joins the thread. VMs keep running, also with the embedded driver. */
+/*
+ * Closes the connection and ends the threads; one that hangs in libvirt is left behind after 3 s.
+ * VMs keep running, also with the embedded driver.
+ */
 void hypervisor_stop(struct hypervisor *hypervisor);
 
-/* Waits until connected: 0, or -1 with the last attempt's reason after timeout_ms. */
+/*
+ * Waits until connected: 0, or -1 with the last attempt's reason after timeout_ms; at once when the
+ * embedded driver failed, which can start only once in a process.
+ */
 int hypervisor_wait(struct hypervisor *hypervisor, unsigned timeout_ms, struct error *err);
 /* True when connected now; otherwise the reason (copied, cut) when why is not NULL. */
 bool hypervisor_is_connected(struct hypervisor *hypervisor, char *why, size_t size);
@@ -63,7 +69,7 @@ bool hypervisor_is_embedded(const struct hypervisor *hypervisor);
 
 /* The parts of the host that only libvirt knows. Strings are owned: hypervisor_host_clear(). */
 struct hypervisor_host {
-	char uuid[UUID_TEXT_SIZE];
+	char uuid[UUID_TEXT_SIZE]; /* "": libvirt has none that would last; keep one of your own */
 	char *arch, *vendor, *model;
 	int64_t tsc_hz;                         /* 0: unknown */
 	char *firmware_version, *firmware_date; /* "" without SMBIOS */
@@ -134,14 +140,14 @@ struct domain_stats {
 };
 
 /*
- * All persistent domains in one bulk call. When it takes longer than timeout_ms (one stopped QEMU
- * process blocks it), it is left behind in its thread, and states come from the list call alone
- * (complete = false); the next call does not start another while one is left behind. The caller
- * frees *list.
+ * All persistent domains in one bulk call. When that takes longer than timeout_ms (one stopped QEMU
+ * process blocks it), it is left behind in its thread and the states alone are read (complete =
+ * false). Later calls pass over the domain that hangs, so only its figures go stale. At most twice
+ * timeout_ms; ERR_UNAVAILABLE when libvirt itself does not answer. The caller frees *list.
  */
 int hypervisor_collect(struct hypervisor *hypervisor, unsigned timeout_ms,
 	struct domain_stats **list, size_t *count, struct error *err);
-/* The same for one domain. */
+/* The same for one domain, persistent or not; it takes at most 4 s. */
 int hypervisor_collect_one(struct hypervisor *hypervisor, const char *uuid,
 	struct domain_stats *stats, struct error *err);
 
@@ -153,7 +159,11 @@ char *hypervisor_get_xml(
  * frees it. */
 int hypervisor_define(
 	struct hypervisor *hypervisor, const char *xml, char **stored, struct error *err);
-/* 0 when libvirt would accept the XML (parsed, validated against the schema), defining nothing. */
+/*
+ * 0 when libvirt accepts the XML, defining nothing: it is parsed, completed and validated as define
+ * does, and this QEMU has the firmware, CPU model and devices. It does not prove that disks,
+ * bridges or networks exist. With a driver other than QEMU everything passes.
+ */
 int hypervisor_check_xml(struct hypervisor *hypervisor, const char *xml, struct error *err);
 /* With managed save, snapshots metadata, NVRAM and checkpoints; only a domain that is shut off or
  * crashed (ERR_STATE). */

@@ -30,6 +30,7 @@ struct hypervisor {
 	pthread_cond_t changed;
 	virConnectPtr connection; /* made and closed by the connector alone; NULL: none */
 	bool ready;               /* it may be used */
+	bool hopeless;            /* the embedded driver failed: it starts once per process */
 	char why[1024];           /* why not: the last attempt's reason, or how it was lost */
 	bool caps_known;          /* for this connection */
 	struct hypervisor_caps caps;
@@ -37,7 +38,7 @@ struct hypervisor {
 	pthread_mutex_t probe_lock; /* held while a guest is tried: the second caller waits for the
 				       answer */
 	bool probe_done, kvm_works;
-	char kvm_why[512];
+	char kvm_why[1024];
 };
 
 struct hypervisor *hypervisor_ref(struct hypervisor *hypervisor);
