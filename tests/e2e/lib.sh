@@ -25,7 +25,7 @@ e2e_cleanup() {
 	if [ "$tap_failed" -ne 0 ]; then
 		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
 	fi
-	rm -rf "$work"
+	rm -rf "$work" "$tap_out"
 }
 trap e2e_cleanup EXIT
 

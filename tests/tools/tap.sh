@@ -8,6 +8,8 @@
 #   wait_for SECONDS COMMAND   retries until it succeeds or the deadline passes
 tap_count=0
 tap_failed=0
+tap_out=$(mktemp)
+trap 'rm -f "$tap_out"' EXIT
 
 tap_result() { # 0|1 what [diagnosis]
 	tap_count=$((tap_count + 1))
@@ -20,16 +22,17 @@ tap_result() { # 0|1 what [diagnosis]
 	fi
 }
 
+# In this shell, not a subshell: what the command sets or starts stays.
 ok() {
-	local what=$1 out
+	local what=$1
 	shift
-	if out=$("$@" 2>&1); then tap_result 0 "$what"; else tap_result 1 "$what" "$out"; fi
+	if "$@" >"$tap_out" 2>&1; then tap_result 0 "$what"; else tap_result 1 "$what" "$(cat "$tap_out")"; fi
 }
 
 not_ok() {
-	local what=$1 out
+	local what=$1
 	shift
-	if out=$("$@" 2>&1); then tap_result 1 "$what" "$out"; else tap_result 0 "$what"; fi
+	if "$@" >"$tap_out" 2>&1; then tap_result 1 "$what" "$(cat "$tap_out")"; else tap_result 0 "$what"; fi
 }
 
 is() {

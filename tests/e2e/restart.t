@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The daemon goes and comes back, in order and by force; the guest does not notice.
+. tests/e2e/lib.sh
+need_guests
+ok "the daemon becomes ready" daemon_start
+mkdir -p "$state/vms/ds"
+cp "$GUEST_CACHE/guest.iso" "$state/vms/ds/guest.iso"
+create() {
+	definition survivor 128 "$(disk guest.iso 1 2 0 0 0)" | create_vm
+}
+ok "create" create
+api POST "/vms/$vm/runstate/boot"
+is "boot" "$status" 204
+ok "the heart beats" wait_for 60 console_has "$vm" 'heartbeat 2$'
+beats() { grep -ac heartbeat "$state/console/$vm.log"; }
+more_beats_than() { [ "$(beats)" -gt "$1" ]; }
+qemu=$(cat "$state"/libvirt/run/libvirt/qemu/*.pid)
+
+for signal in TERM KILL; do
+	daemon_stop $signal
+	before=$(beats)
+	ok "after SIG$signal the heart beats on without a daemon" wait_for 10 more_beats_than $((before + 1))
+	ok "the daemon comes back" daemon_start
+	ok "and finds the VM running" runstate_is "$vm" 4
+	is "the same QEMU" "$(cat "$state"/libvirt/run/libvirt/qemu/*.pid)" "$qemu"
+	ok "its console goes on" console_has "$vm" "heartbeat $((before + 1))"
+done
+
+second() { # a second daemon on the same state
+	timeout 20 "$VIRTX" virtxd --standalone --state-dir "$state" --listen 127.0.0.1:0 2>"$work/second.log"
+	[ $? -eq 1 ]
+}
+ok "a second daemon on the same state is refused" second
+like "and says who has it" "$(cat "$work/second.log")" "$daemon_pid"
+used_port() {
+	timeout 20 "$VIRTX" virtxd --standalone --state-dir "$work/other" --listen "$server" --virt-type qemu 2>"$work/port.log"
+	[ $? -eq 1 ]
+}
+ok "a used port is an error" used_port
+like "and says which" "$(cat "$work/port.log")" "$server.*[Aa]ddress already in use"
+
+# SIGHUP: good and bad configuration.
+api POST "/vms/$vm/runstate/pause"
+is "the VM can be paused after all that" "$status" 204
+api DELETE "/vms/$vm/runstate/boot" '{"force":2}'
+is "and stopped" "$status" 204
+api DELETE "/vms/$vm" '{"deletestorage":true}'
+is "and deleted" "$status" 204
+ok "an unmanaged image stays" test -f "$state/vms/ds/guest.iso"
+daemon_stop INT
+is "SIGINT ends it with 0" "$daemon_status" 0
+tap_done
