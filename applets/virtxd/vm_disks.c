@@ -160,11 +160,15 @@ int vm_disks_unmake(struct daemon *daemon, const struct intent *intent, struct e
 		enum disk_need need = disk_need(intent, disk);
 		struct disk work = disk_as_needed(disk, need);
 
-		/* A failure does not keep the others from being taken back; error_set keeps the
-		 * first. */
-		if (need != NEED_NOTHING)
+		struct error cause = {0};
+
+		if (need == NEED_NOTHING ||
 			disk_rollback(daemon->store, intent->vm, &work,
-				intent_made_inode(intent, disk->path), err);
+				intent_made_inode(intent, disk->path), &cause) == 0)
+			continue;
+		log_warning("disk cannot be taken back", "vm", intent->vm, "path", disk->path,
+			"error", cause.message);
+		error_set(err, cause.code, "%s", cause.message);
 	}
 	return error_is_set(err) ? -1 : 0;
 }

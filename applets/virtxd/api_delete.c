@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* DELETE /vms/{id}: {deletestorage} -> 204 (spec: rest-api.md; storage-and-locks.md, What happens
+ * to disks). */
+#include "base/str.h"
+#include "intent.h"
+#include "model/json.h"
+#include "settle.h"
+#include "vm_ops.h"
+
+static int delete_vm(struct daemon *daemon, struct operation *operation, struct intent *intent,
+	bool *complete, struct error *err)
+{
+	cleanup_vm_now struct vm_now now = {0};
+
+	if (vm_now_read(daemon, intent->vm, &now, err) || vm_now_check_off(&now, "deleted", err))
+		return -1;
+	vmdef_copy(&intent->def, &now.reading.def);
+	if (intent_write(daemon->store, intent, err))
+		return -1;
+	return settle_delete(daemon, operation, intent, complete, err);
+}
+
+int api_vms_delete(struct call *call, struct error *err)
+{
+	cleanup_intent struct intent intent = {.op = INTENT_DELETE, .forward = true};
+	bool complete = false;
+
+	if (json_get_bool(call->body, "deletestorage", "", &intent.remove, err))
+		return -1;
+	(void)str_copy(intent.vm, sizeof(intent.vm), call->vm.uuid);
+
+	struct operation *operation = vm_ops_begin_short(call, "delete", err);
+	if (!operation)
+		return -1;
+	delete_vm(call->daemon, operation, &intent, &complete, err);
+	vm_ops_end(call->daemon, operation, intent.vm, err);
+	return error_is_set(err) ? -1 : vm_ops_answer_removed(call, complete);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Putting a VM right from its intent: see settle.h. */
+#include "settle.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "console.h"
+#include "storage/disk.h"
+#include "storage/register.h"
+#include "vm_disks.h"
+
+/* Keeps the first failure of several steps that are all to be tried. */
+static void note_failure(
+	const char *step, const struct intent *intent, const struct error *cause, struct error *err)
+{
+	log_warning("step failed", "step", step, "vm", intent->vm, "operation",
+		intent_op_name(intent->op), "error", cause->message);
+	error_set(err, cause->code, "%s", cause->message);
+}
+
+static int remove_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	char name[256];
+
+	vm_lease_name(uuid, name);
+	return lease_remove(daemon->store, name, uuid, err);
+}
+
+/* The seed's lease is another implementation's, or left by one: ours is the VM's. */
+static int remove_seed(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	cleanup_free char *path = seed_path(daemon->store, uuid);
+	struct disk seed = {.path = path, .device = DISK_DEVICE_CDROM, .man = DISK_MANAGED};
+	char name[256];
+
+	disk_lease_name(&seed, store_vms_dir(daemon->store), name);
+	if (seed_remove(daemon->store, uuid, err))
+		return -1;
+	return lease_remove(daemon->store, name, uuid, err);
+}
+
+/* A domain that is not there is a success. */
+static int undefine(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	struct error cause = {0};
+
+	if (hypervisor_undefine(daemon->hypervisor, uuid, &cause) == 0 ||
+		cause.code == ERR_NOT_FOUND)
+		return 0;
+	*err = cause;
+	return -1;
+}
+
+int settle_back_create(struct daemon *daemon, const struct intent *intent, struct error *err)
+{
+	struct error cause = {0};
+
+	if (undefine(daemon, intent->vm, err))
+		return -1;
+	if (register_remove(daemon->store, daemon->host_uuid, intent->vm, &cause))
+		note_failure("register", intent, &cause, err);
+	error_clear(&cause);
+	if (vm_disks_unmake(daemon, intent, &cause))
+		note_failure("disks", intent, &cause, err);
+	error_clear(&cause);
+	if (remove_vm_lease(daemon, intent->vm, &cause))
+		note_failure("lease", intent, &cause, err);
+	error_clear(&cause);
+	if (console_remove(daemon, intent->vm, &cause))
+		note_failure("console", intent, &cause, err);
+	if (error_is_set(err))
+		return -1;
+	return intent_remove(daemon->store, intent->vm, err);
+}
+
+int settle_back_update(
+	struct daemon *daemon, struct intent *intent, const char *old_xml, struct error *err)
+{
+	if (old_xml) {
+		cleanup_free char *stored = NULL;
+
+		if (hypervisor_define(daemon->hypervisor, old_xml, &stored, err) ||
+			register_save(daemon->store, daemon->host_uuid, intent->vm, stored, err))
+			return error_prefix(err, "the old definition cannot be put back");
+	}
+	if (intent->forward) {
+		intent->forward = false;
+		if (intent_write(daemon->store, intent, err))
+			return -1;
+	}
+	if (vm_disks_unmake(daemon, intent, err))
+		return -1;
+	return intent_remove(daemon->store, intent->vm, err);
+}
+
+int settle_define(struct daemon *daemon, const struct intent *intent, struct error *err)
+{
+	cleanup_free char *stored = NULL;
+
+	if (hypervisor_define(daemon->hypervisor, intent->xml, &stored, err))
+		return -1;
+	return register_save(daemon->store, daemon->host_uuid, intent->vm, stored, err);
+}
+
+bool settle_forward_update(
+	struct daemon *daemon, struct operation *operation, const struct intent *intent)
+{
+	struct error cause = {0}, first = {0};
+	bool retry;
+	unsigned left = vm_disks_release(daemon, operation, intent, &retry);
+
+	/* The VM goes on, and its next operation has an intent of its own: what is left is in the
+	 * log and in the answer. */
+	if (intent_remove(daemon->store, intent->vm, &cause))
+		note_failure("intent", intent, &cause, &first);
+	return left == 0;
+}
+
+/* Register entry and domain; a failure puts the entry back. */
+static int delete_domain(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	struct error ignored = {0}, cause = {0};
+	cleanup_free char *entry = register_load(daemon->store, daemon->host_uuid, uuid, &ignored);
+
+	if (register_remove(daemon->store, daemon->host_uuid, uuid, err))
+		return -1;
+	if (undefine(daemon, uuid, err) == 0)
+		return 0;
+	if (entry && register_save(daemon->store, daemon->host_uuid, uuid, entry, &cause))
+		log_error("register entry cannot be put back", "vm", uuid, "error", cause.message);
+	return -1;
+}
+
+/* What is left of a VM whose domain is gone; true when nothing had to be left. */
+static bool delete_rest(
+	struct daemon *daemon, struct operation *operation, const struct intent *intent)
+{
+	static const struct {
+		const char *what;
+		int (*remove)(struct daemon *daemon, const char *uuid, struct error *err);
+	} steps[] = {
+		{"seed", remove_seed}, {"lease", remove_vm_lease}, {"console", console_remove}};
+	struct error first = {0};
+	bool retry;
+	unsigned left = vm_disks_release(daemon, operation, intent, &retry);
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct error cause = {0};
+
+		if (steps[i].remove(daemon, intent->vm, &cause) == 0)
+			continue;
+		note_failure(steps[i].what, intent, &cause, &first);
+		retry = retry || cause.code != ERR_LEASE;
+		left++;
+	}
+	struct error cause = {0};
+	if (!retry && intent_remove(daemon->store, intent->vm, &cause))
+		note_failure("intent", intent, &cause, &first);
+	return left == 0;
+}
+
+int settle_delete(struct daemon *daemon, struct operation *operation, const struct intent *intent,
+	bool *complete, struct error *err)
+{
+	struct error cause = {0};
+
+	*complete = false;
+	if (delete_domain(daemon, intent->vm, err)) {
+		if (intent_remove(daemon->store, intent->vm, &cause))
+			log_error("intent cannot be removed", "vm", intent->vm, "error",
+				cause.message);
+		return -1;
+	}
+	*complete = delete_rest(daemon, operation, intent);
+	return 0;
+}
