@@ -58,7 +58,8 @@ static void trim_utf8(char *text)
 		text[start - 1] = '\0';
 }
 
-static void format_into(char *buffer, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void format_into(
+	char *buffer, size_t size, const char *format, va_list args)
 {
 	int len = vsnprintf(buffer, size, format, args);
 
@@ -91,8 +92,8 @@ int error_set_errno(
 	va_start(args, format);
 	format_into(message, sizeof(message), format, args);
 	va_end(args);
-	return error_set(err, code, "%s: %s", message,
-		strerror_r(errno_value, reason, sizeof(reason)));
+	return error_set(
+		err, code, "%s: %s", message, strerror_r(errno_value, reason, sizeof(reason)));
 }
 
 int error_prefix(struct error *err, const char *format, ...)
