@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * POST /vms/{id}/runstate/boot: {cloud_init: [{name, value}]} -> 204 (spec: rest-api.md;
+ * storage-and-locks.md, cloud-init).
+ *
+ * The seed is built and attached before the guest starts. It is taken out of the stored domain
+ * again once the guest has started: the guest keeps it while it runs, the definition never shows
+ * it, the file stays until the next seed or delete.
+ */
+#include "base/log.h"
+#include "base/str.h"
+#include "guest_check.h"
+#include "model/json.h"
+#include "oplog.h"
+#include "storage/disk.h"
+#include "storage/register.h"
+#include "vm_ops.h"
+
+#define MAX_OPTIONS 8
+
+/* The files of a seed; NULL: not given. */
+struct cloud_init {
+	char *user_data, *meta_data, *network_config;
+	bool given;
+};
+
+static void cloud_init_free(struct cloud_init *seed)
+{
+	free(seed->user_data);
+	free(seed->meta_data);
+	free(seed->network_config);
+}
+
+static int set_option(struct cloud_init *seed, const char *name, char **value, struct error *err)
+{
+	const struct {
+		const char *name;
+		char **to;
+	} options[] = {{"ci-userdata", &seed->user_data}, {"ci-metadata", &seed->meta_data},
+		{"ci-networkconfig", &seed->network_config}};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!str_equal(name, options[i].name))
+			continue;
+		if (*options[i].to)
+			return error_set(err, ERR_SEED, "cloud_init: %s is given twice", name);
+		*options[i].to = steal(value);
+		return 0;
+	}
+	error_set(err, ERR_SEED, "cloud_init: %.64s is not an option", name);
+	return error_hint(err, "the options are ci-userdata, ci-metadata and ci-networkconfig");
+}
+
+/* An empty list is a boot without a seed. */
+static int read_cloud_init(struct json_object *body, struct cloud_init *seed, struct error *err)
+{
+	struct json_object *items = NULL;
+	size_t count = 0;
+
+	if (json_get_objects(body, "cloud_init", "", MAX_OPTIONS, &items, &count, err))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *item = json_object_array_get_idx(items, i);
+		cleanup_free char *name = NULL, *value = NULL;
+		char path[JSON_PATH_SIZE];
+
+		json_element_path(path, "", "cloud_init", i);
+		if (json_get_string(item, "name", path, &name, err) ||
+			json_get_string(item, "value", path, &value, err) ||
+			set_option(seed, name, &value, err))
+			return -1;
+	}
+	seed->given = count > 0;
+	if (seed->given && !seed->user_data && !seed->network_config)
+		return error_set(err, ERR_SEED,
+			"cloud_init: at least one of ci-userdata and ci-networkconfig is needed");
+	return 0;
+}
+
+/* A VM that two hosts claim is started by neither. */
+static int check_claims(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	cleanup_free struct register_entry *entries = NULL;
+	size_t count = 0;
+
+	if (register_find(daemon->store, uuid, &entries, &count, err))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (str_equal(entries[i].host, daemon->host_uuid))
+			continue;
+		error_set(err, ERR_REGISTER,
+			"conflict: VM %s is in the register of host %s too, so it is not started",
+			uuid, entries[i].host);
+		return error_hint(err, "remove the entry of the host that it does not belong to");
+	}
+	return 0;
+}
+
+/* A VM that another implementation made has no lease of its own before its first boot here. */
+static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	char name[256], owner[UUID_TEXT_SIZE];
+	struct error cause = {0};
+
+	vm_lease_name(uuid, name);
+	if (lease_owner(daemon->store, name, owner, &cause)) {
+		if (cause.code == ERR_NOT_FOUND)
+			return lease_create(daemon->store, name, uuid, err);
+		return error_set(err, cause.code, "%s", cause.message);
+	}
+	if (str_equal(owner, uuid))
+		return 0;
+	return error_set(err, ERR_LEASE, "the lease of VM %s belongs to %s", uuid, owner);
+}
+
+static int check_boot(
+	struct daemon *daemon, const char *uuid, const struct vm_now *now, struct error *err)
+{
+	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
+		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
+			enum_name(&runstate_names, now->runstate));
+	if (check_claims(daemon, uuid, err) || guest_check(daemon, uuid, &now->reading.def, err) ||
+		guest_check_memory(daemon, &now->reading.def, false, err))
+		return -1;
+	return claim_vm_lease(daemon, uuid, err);
+}
+
+/* The stored domain without the seed of an earlier boot. */
+static int detach_seed(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	cleanup_free char *path = seed_path(daemon->store, uuid);
+	cleanup_free char *disk = domain_xml_seed_disk(path);
+
+	return hypervisor_detach(daemon->hypervisor, uuid, disk, false, true, err);
+}
+
+/* Builds the seed and puts it into the stored domain. */
+static int attach_seed(
+	struct daemon *daemon, const char *uuid, const struct cloud_init *seed, struct error *err)
+{
+	cleanup_free char *path = NULL;
+
+	if (seed_create(daemon->store, uuid, seed->user_data, seed->meta_data, seed->network_config,
+		    &path, err)) {
+		err->code = ERR_SEED;
+		return -1;
+	}
+	cleanup_free char *disk = domain_xml_seed_disk(path);
+
+	return hypervisor_attach(daemon->hypervisor, uuid, disk, false, true, err);
+}
+
+static int start_vm(struct daemon *daemon, const char *uuid, const struct cloud_init *seed,
+	bool attached, struct error *err)
+{
+	struct error cause = {0};
+	int result;
+
+	if (attached && detach_seed(daemon, uuid, err))
+		return -1;
+	if (!seed->given)
+		return hypervisor_boot(daemon->hypervisor, uuid, false, err);
+	result = attach_seed(daemon, uuid, seed, err);
+	if (result == 0)
+		result = hypervisor_boot(daemon->hypervisor, uuid, false, err);
+	/* Running or not, the stored domain does not keep it; what is left is taken out at the next
+	 * boot. */
+	if (err->code != ERR_SEED && detach_seed(daemon, uuid, &cause))
+		log_warning("seed stays in the stored domain until the next boot", "vm", uuid,
+			"error", cause.message);
+	error_clear(&cause);
+	if (result && seed_remove(daemon->store, uuid, &cause))
+		log_warning("seed cannot be removed", "vm", uuid, "error", cause.message);
+	return result;
+}
+
+static int boot_vm(
+	struct daemon *daemon, const char *uuid, const struct cloud_init *seed, struct error *err)
+{
+	cleanup_vm_now struct vm_now now = {0};
+	struct oplog_note note;
+
+	if (vm_now_read(daemon, uuid, &now, err) || check_boot(daemon, uuid, &now, err))
+		return -1;
+
+	cleanup_free char *path = seed_path(daemon->store, uuid);
+
+	oplog_start(daemon, uuid, OPLOG_BOOT, "", &note);
+	/* The path holds the VM's UUID, so that it is nowhere else in the XML. */
+	start_vm(daemon, uuid, seed, strstr(now.xml, path + strlen(store_vms_dir(daemon->store))),
+		err);
+	oplog_finish(daemon, uuid, &note, "", err);
+	return error_is_set(err) ? -1 : 0;
+}
+
+int api_boot(struct call *call, struct error *err)
+{
+	CLEANUP(cloud_init_free) struct cloud_init seed = {0};
+
+	if (read_cloud_init(call->body, &seed, err))
+		return -1;
+
+	struct operation *operation = vm_ops_begin_short(call, "boot", err);
+	if (!operation)
+		return -1;
+	boot_vm(call->daemon, call->vm.uuid, &seed, err);
+	vm_ops_end(call->daemon, operation, call->vm.uuid, err);
+	return error_is_set(err) ? -1 : call_answer(call, 204);
+}
