@@ -91,12 +91,15 @@ static void graft_machine(xmlNode *domain, xmlNode *fresh, const struct vmdef *o
 	const struct vmdef *def, enum virt_type virt_type)
 {
 	bool same_type = xml_attr_is(domain, "type", xml_attr(fresh, "type"));
+	bool same_firmware = old->firmware == def->firmware;
 
-	if (old->firmware != def->firmware)
+	if (!same_firmware)
 		graft(domain, fresh, "os");
+	/* Features depend on both: TCG has fewer, and libvirt adds what secure boot needs. */
+	if (!same_type || !same_firmware)
+		graft(domain, fresh, "features");
 	if (!same_type) {
 		xml_set(domain, "type", xml_attr(fresh, "type"));
-		graft(domain, fresh, "features");
 		graft(domain, fresh, "clock");
 	}
 	if (!same_type || !same_topology(&old->cpu, &def->cpu) ||
