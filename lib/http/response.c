@@ -74,10 +74,14 @@ void http_response_header(struct http_response *response, const char *name, cons
 static void set_body(
 	struct http_response *response, int status, const char *type, const char *data, size_t len)
 {
+	char *copy = xmalloc(len + 1);
+
+	memcpy(copy, data, len);
+	copy[len] = '\0';
 	http_body_unref(response->body);
 	response->status = status;
 	response->type = type;
-	response->body = http_body_new(xmemdup(data, len), len);
+	response->body = http_body_new(copy, len);
 }
 
 void http_response_text(

@@ -41,7 +41,7 @@ struct http_response {
 
 /* Adds a header; bytes that would break out of it (CR, LF, NUL) are dropped. */
 void http_response_header(struct http_response *response, const char *name, const char *value);
-/* Sets the body to a copy of text. */
+/* Sets the body to a copy of text; its data is NUL-terminated behind its length, as that of the next. */
 void http_response_text(struct http_response *response, int status, const char *type, const char *text);
 /* Sets the body to JSON; does not take the reference. */
 void http_response_json(struct http_response *response, int status, struct json_object *json);
