@@ -6,6 +6,13 @@
 
 #define LEASE_NAME_SIZE 256
 
+/* A name that is a directory of its own and belongs to no VM and no lockspace. */
+static bool is_usable(const char *name)
+{
+	return *name && *name != '.' && !str_starts_with(name, "vm-") &&
+	       !str_starts_with(name, "__");
+}
+
 /* The serial part of a LUN's name, so that its scsi, wwn and multipath names agree. */
 static bool lun_lease_name(const char *path, char name[static LEASE_NAME_SIZE])
 {
@@ -22,7 +29,8 @@ static bool lun_lease_name(const char *path, char name[static LEASE_NAME_SIZE])
 			break;
 		}
 	}
-	return snprintf(name, LEASE_NAME_SIZE, "%s%s", front, serial) < LEASE_NAME_SIZE;
+	return snprintf(name, LEASE_NAME_SIZE, "%s%s", front, serial) < LEASE_NAME_SIZE &&
+	       is_usable(name);
 }
 
 void disk_lease_name(const struct disk *disk, const char *vms_dir, char name[static 256])
@@ -30,7 +38,7 @@ void disk_lease_name(const struct disk *disk, const char *vms_dir, char name[sta
 	const char *path = disk->path ? disk->path : "";
 	size_t root = strlen(vms_dir);
 
-	/* Over-long names are no device's: they fall through to a name that is at least valid. */
+	/* Names that no device has fall through to one that can do no harm. */
 	if (disk->device == DISK_DEVICE_LUN && lun_lease_name(path, name))
 		return;
 	if (str_starts_with(path, vms_dir) && str_starts_with(path + root, "/ds/"))

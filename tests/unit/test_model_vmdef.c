@@ -354,6 +354,16 @@ static void lease_names_follow_the_datastore(void **state)
 	disk.path = huge;
 	disk_lease_name(&disk, "/vms", name);
 	assert_int_equal(strlen(name), 32);
+	/* Nor a way out of the lock directory, another VM's lease or the lockspace. */
+	static const char *const hostile[] = {"/dev/disk/by-id/scsi-", "/dev/disk/by-id/scsi-..",
+		"/dev/disk/by-id/nvme-.", "/dev/disk/by-id/scsi-__VIRTX__DISKS__",
+		"/dev/disk/by-id/scsi-vm-11111111-2222-4333-8444-555555555555", "/", ""};
+	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+		disk.path = (char *)hostile[i];
+		disk_lease_name(&disk, "/vms", name);
+		assert_int_equal(strlen(name), 32);
+		assert_int_equal(strspn(name, "0123456789abcdef"), 32);
+	}
 	disk.path = NULL;
 	disk_lease_name(&disk, "/vms", name);
 	vm_lease_name("11111111-2222-4333-8444-555555555555", name);
