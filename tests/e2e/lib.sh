@@ -63,6 +63,24 @@ daemon_stop() { # signal
 	mv "$work/daemon.log" "$work/daemon.$(date +%s%N).log"
 }
 
+# Runs a program that prints "ok WHAT" and "not ok WHAT<tab>WHY" lines, and counts them as ours.
+tap_from() { # seconds command...
+	local line limit=$1 finished=
+	shift
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) tap_result 0 "${line#ok }" ;;
+		'not ok '*) tap_result 1 "$(cut -f1 <<<"${line#not ok }")" "$(cut -sf2 <<<"$line")" ;;
+		'#'*) echo "$line" ;;
+		'finished '*) finished=${line#finished } ;;
+		esac
+	done < <(
+		timeout "$limit" "$@" 2>"$work/tap_from.err"
+		echo "finished $?"
+	)
+	is "$(basename "$1") ran to its end" "$finished $(tail -n 5 "$work/tap_from.err")" "0 "
+}
+
 # One request: sets $status, $body and $headers.
 api() { # method target [json]
 	local data=()
