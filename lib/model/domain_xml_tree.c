@@ -26,10 +26,13 @@ static void *need(void *pointer)
 static void refuse_doctype(
 	void *context, const xmlChar *name, const xmlChar *external, const xmlChar *system_id)
 {
+	xmlParserCtxt *parser = context;
+
 	(void)name;
 	(void)external;
 	(void)system_id;
-	xmlStopParser(context);
+	parser->wellFormed = 0; /* stopping alone would give back what was read so far */
+	xmlStopParser(parser);
 }
 
 static void set_parse_error(const xmlParserCtxt *context, struct error *err)
@@ -39,8 +42,8 @@ static void set_parse_error(const xmlParserCtxt *context, struct error *err)
 
 	while (len && isspace((unsigned char)message[len - 1]))
 		len--;
-	if (!len || context->lastError.code == XML_ERR_USER_STOP)
-		error_set(err, ERR_STORED_DATA, "it has a document type or ends too early");
+	if (!len)
+		error_set(err, ERR_STORED_DATA, "it has a document type");
 	else
 		error_set(err, ERR_STORED_DATA, "line %d: %.*s", context->lastError.line,
 			len > 200 ? 200 : (int)len, message);
