@@ -48,7 +48,7 @@ enum virt_type { VIRT_TYPE_AUTO, VIRT_TYPE_KVM, VIRT_TYPE_QEMU };
 
 /* What an enum's values are called by people; one row per enum. */
 struct enum_names {
-	const char *what;	  /* "runstate", for messages */
+	const char *what;         /* "runstate", for messages */
 	const char *const *names; /* index is the value */
 	int16_t count;
 };

@@ -30,7 +30,7 @@ void vm_row_copy(struct vm_row *to, const struct vm_row *from);
 void vm_row_from_vm(struct vm_row *row, const struct vm *vm);
 
 struct vm_filter {
-	char *name;	 /* substring */
+	char *name;      /* substring */
 	char *host_uuid; /* exact */
 	int16_t runstate, vlanid;
 	char *custom_name, *custom_value;
@@ -46,16 +46,16 @@ struct host_filter {
 	int64_t ts_ms;
 };
 
-/* Read from the `filter` member of a request body (NULL: none). -1 with ERR_INVALID. On -1 it is empty. */
+/* Read from the `filter` member of a request body (NULL: none). -1 with ERR_INVALID. On -1 it is
+ * empty. */
 int vm_filter_from_json(struct json_object *json, struct vm_filter *filter, struct error *err);
 int host_filter_from_json(struct json_object *json, struct host_filter *filter, struct error *err);
 /*
  * One query parameter by its API name (name, host, runstate, vlanid, custom.name,
- * custom.value, ts; cpuarch.arch ...), states also by name. 1 when it is a filter, 0 when the name is
- * none of them, -1 with ERR_INVALID when its value is bad.
+ * custom.value, ts; cpuarch.arch ...), states also by name. 1 when it is a filter, 0 when the name
+ * is none of them, -1 with ERR_INVALID when its value is bad.
  */
-int vm_filter_set(
-	struct vm_filter *filter, const char *name, const char *value, struct error *err);
+int vm_filter_set(struct vm_filter *filter, const char *name, const char *value, struct error *err);
 int host_filter_set(
 	struct host_filter *filter, const char *name, const char *value, struct error *err);
 bool vm_filter_match(const struct vm_filter *filter, const struct vm_row *row);
@@ -64,7 +64,8 @@ void vm_filter_free(struct vm_filter *filter);
 void host_filter_free(struct host_filter *filter);
 
 /*
- * One list item {uuid, fields}. custom_name: which custom field to show, "" or NULL for the first one. The caller puts it.
+ * One list item {uuid, fields}. custom_name: which custom field to show, "" or NULL for the first
+ * one. The caller puts it.
  */
 struct json_object *vm_row_to_json(const struct vm_row *row, const char *custom_name);
 struct json_object *host_row_to_json(const struct host *host);

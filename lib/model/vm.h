@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VM as it runs: state, statistics, operation log (spec: rest-api.md, Vm). Owns what it points to. */
+/* A VM as it runs: state, statistics, operation log (spec: rest-api.md, Vm). Owns what it points
+ * to. */
 #ifndef MODEL_VM_H
 #define MODEL_VM_H
 
 #include "base/uuid.h"
 #include "model/vmdef.h"
 
-/* The log keeps at most one entry per kind, in this order. The names are on the wire (VmBoot, ...). */
+/* The log keeps at most one entry per kind, in this order. The names are on the wire (VmBoot, ...).
+ */
 enum oplog_op { OPLOG_BOOT, OPLOG_MIGRATE, OPLOG_PAUSE, OPLOG_RESUME, OPLOG_SHUTDOWN, OPLOG_COUNT };
 enum oplog_status { OPLOG_STARTED, OPLOG_FAILED, OPLOG_COMPLETED };
 
@@ -19,7 +21,7 @@ bool oplog_status_parse(const char *name, enum oplog_status *status);
 struct oplog_entry {
 	bool present;
 	int64_t start_ms; /* ts */
-	int64_t end_ms;	  /* te, 0 while started */
+	int64_t end_ms;   /* te, 0 while started */
 	enum oplog_status status;
 	char *message;
 };
@@ -41,10 +43,10 @@ struct vm {
 	struct vmstats stats;
 	struct oplog_entry oplog[OPLOG_COUNT];
 	int64_t ts_ms;
-	bool foreign;	   /* not made by VirtX: listed, never changed */
+	bool foreign; /* not made by VirtX: listed, never changed */
 	bool autostart;
-	char *vnc;	   /* "address:port", "" when not running */
-	char **addresses;  /* of the guest, n_addresses of them */
+	char *vnc;        /* "address:port", "" when not running */
+	char **addresses; /* of the guest, n_addresses of them */
 	size_t n_addresses;
 };
 
@@ -55,7 +57,8 @@ void vm_copy(struct vm *to, const struct vm *from);
 /* Entity tag of a definition: 16 hex digits, the same for equal definitions on every host. */
 void vmdef_etag(const struct vmdef *def, char etag[static 17]);
 
-/* The Vm object of the API; members of ours (vnc, addresses, autostart, foreign, etag) last. The caller puts it. */
+/* The Vm object of the API; members of ours (vnc, addresses, autostart, foreign, etag) last. The
+ * caller puts it. */
 struct json_object *vm_to_json(const struct vm *vm);
 
 #endif
