@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Standalone as an ordinary user: the same life, with nothing of root's.
+. tests/e2e/lib.sh
+need_guests
+if [ "$(id -u)" -eq 0 ]; then
+	as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
+	mkdir -p "$work/home" "$work/bin"
+	cp "$VIRTX" "$work/bin/virtx" # where nobody may read it
+	chmod 755 "$work/bin"
+	touch "$work/daemon.log"
+	chown -R nobody:nogroup "$work/home" "$work/daemon.log"
+else
+	as_user() { env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
+	mkdir -p "$work/home" "$work/bin"
+	cp "$VIRTX" "$work/bin/virtx"
+fi
+state=$work/home/state/virtx
+as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu 2>>"$work/daemon.log" &
+daemon_pid=$!
+ok "the daemon becomes ready" daemon_wait_ready
+cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/hello.raw"
+chmod 644 "$state/vms/ds/hello.raw"
+create() {
+	definition mine 32 "$(disk mine/os.qcow2 0 0 1 1 16)" "[$(disk hello.raw 0 2 0 0 0)]" | create_vm
+}
+ok "create" create
+is "the image is the user's" "$(stat -c %u "$state/vms/ds/mine/os.qcow2")" "$(stat -c %u "$work/home")"
+api POST "/vms/$vm/runstate/boot"
+is "boot" "$status" 204
+like "the state says running" "$(api GET "/vms/$vm/runstate"; echo "$body")" '"runstate": ?4'
+qemu_user() { pgrep -u "$(stat -c %u "$work/home")" -f "qemu.*$vm"; }
+ok "QEMU is the user's" qemu_user
+api DELETE "/vms/$vm/runstate/boot" '{"force":2}'
+is "stop" "$status" 204
+api DELETE "/vms/$vm" '{"deletestorage":true}'
+is "delete" "$status" 204
+daemon_stop TERM
+is "SIGTERM ends it with 0" "$daemon_status" 0
+tap_done
