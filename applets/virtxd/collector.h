@@ -10,10 +10,18 @@
 #include "daemon.h"
 #include "model/vm.h"
 
-/* Starts the collector's thread; the first round has ended when it returns (or libvirt is away: 0
- * all the same). */
-int collector_start(struct daemon *daemon, struct error *err);
+/* Before the hypervisor is started, whose callbacks (last below) it serves. Needs the inventory and
+ * host_name. */
+struct collector *collector_new(struct daemon *daemon);
+/*
+ * Makes the first round and starts the threads. Needs host_uuid. A round that fails (libvirt is
+ * away again) is no error: it is logged and repeated.
+ */
+int collector_start(struct collector *collector, struct error *err);
+/* Ends the threads. What was collected can be read until collector_free, which comes after
+ * hypervisor_stop. */
 void collector_stop(struct collector *collector);
+void collector_free(struct collector *collector);
 
 /*
  * Reads one VM again, now: definition, state, log; publishes it (or removes it when libvirt does

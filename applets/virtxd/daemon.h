@@ -31,8 +31,8 @@ struct daemon {
 	struct hypervisor *hypervisor;
 	struct hypervisor_caps caps;
 	struct inventory *inventory;
-	struct collector *collector; /* set before its first round */
-	struct store *store;         /* opened after the first round: NULL until then */
+	struct collector *collector;
+	struct store *store; /* opened after the first round: NULL until then */
 	struct readiness *readiness;
 	struct operations *operations;
 	struct access *access;

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The VMs of this host in memory, as the API shows them, published to the inventory with every
+ * change.
+ *
+ * Readings come from several threads: a ticket taken before libvirt is asked decides which is
+ * newer, so that a slow reading never overwrites what was read after it began, and a VM that was
+ * just removed does not come back. One lock; the inventory's is taken under it, nothing else.
+ */
+#ifndef VIRTXD_LOCAL_VMS_H
+#define VIRTXD_LOCAL_VMS_H
+
+#include "cluster/inventory.h"
+#include "host_stats.h"
+#include "http/server.h"
+#include "hypervisor/hypervisor.h"
+#include "model/domain_xml.h"
+#include "model/domain_xml_cdroms.h"
+
+struct local_vms;
+
+/* host_uuid is borrowed, and read from the first local_vms_put on. */
+struct local_vms *local_vms_new(struct inventory *inventory, const char *host_uuid);
+void local_vms_free(struct local_vms *vms);
+
+/* To be taken before libvirt is asked. */
+uint64_t local_vms_ticket(struct local_vms *vms);
+
+/* What was read of a VM's XML. */
+struct local_definition {
+	bool understood; /* false: the VM is listed under its UUID, or as it was */
+	struct domain_reading reading;
+	char cdroms[DOMAIN_DISKS_MAX][DOMAIN_TARGET_SIZE];
+	size_t n_cdroms;
+};
+
+struct local_reading {
+	uint64_t ticket;
+	const struct domain_stats *stats;
+	struct local_definition *definition; /* its reading is taken over; NULL: as it was */
+	int64_t now_ms;                      /* UTC */
+	int64_t now_ns;                      /* monotonic */
+	int32_t mhz;                         /* of one CPU */
+};
+
+/* True when the XML has to be read for these figures: the VM is new, marked, or changed its state.
+ */
+bool local_vms_wants_definition(struct local_vms *vms, const struct domain_stats *stats);
+/* Marks one VM, or all with NULL. */
+void local_vms_mark(struct local_vms *vms, const char *uuid);
+
+void local_vms_put(struct local_vms *vms, const struct local_reading *reading);
+void local_vms_remove(struct local_vms *vms, uint64_t ticket, const char *uuid);
+/* A complete list was read with that ticket: whoever it did not put is removed. */
+void local_vms_sweep(struct local_vms *vms, uint64_t ticket);
+
+/* Fills the sums over all VMs. */
+void local_vms_sum(struct local_vms *vms, struct host_round *round);
+
+/* A deep copy; ERR_NOT_FOUND. */
+int local_vms_get(struct local_vms *vms, const char *uuid, struct vm *vm, struct error *err);
+/* The Vm object; a reference for the caller. NULL: ERR_NOT_FOUND. */
+struct http_body *local_vms_body(
+	struct local_vms *vms, const char *uuid, char etag[static 17], struct error *err);
+
+/* UUIDs of those that run; the caller frees *list. */
+size_t local_vms_list_running(struct local_vms *vms, char (**list)[UUID_TEXT_SIZE]);
+/* Takes the list over. A VM that does not run any more keeps none. */
+void local_vms_set_addresses(struct local_vms *vms, const char *uuid, char **list, size_t count);
+
+#endif
