@@ -61,8 +61,8 @@ static void writes_members_in_order(void **state)
 static void missing_is_zero(void **state)
 {
 	static const char *const texts[] = {"null", "{}", "{\"unknown\":[1,{\"x\":2}]}",
-		"{\"name\":null,\"cpudef\":null,\"memory\":{\"hp\":null},\"osdisk\":null,"
-		"\"disks\":null,\"nets\":null,\"custom\":null,\"vlanid\":null}"};
+		("{\"name\":null,\"cpudef\":null,\"memory\":{\"hp\":null},\"osdisk\":null,"
+		 "\"disks\":null,\"nets\":null,\"custom\":null,\"vlanid\":null}")};
 	cleanup_vmdef struct vmdef zero = {0};
 	cleanup_free char *empty = text_of(&zero);
 	(void)state;
