@@ -145,11 +145,10 @@ static int answer_silence(struct call *call, struct error *err)
 
 	if (vm_now_read(call->daemon, call->vm.uuid, &now, err))
 		return -1;
-	if (str_is_empty(now.reading.console_log)) {
-		error_set(err, ERR_UNSUPPORTED, "the serial console of VM %s is not logged",
+	if (str_is_empty(now.reading.console_log))
+		return error_set(err, ERR_UNSUPPORTED,
+			"the serial console of VM %s is not logged: another implementation made it",
 			call->vm.name);
-		return error_hint(err, "an update (PUT /vms/%s) turns the log on", call->vm.uuid);
-	}
 	http_response_text(call->response, 200, "text/plain; charset=utf-8", "");
 	http_response_header(call->response, "X-VirtX-Offset", "0");
 	return 0;

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a restart puts right: see recovery.h. */
+#include "recovery.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "collector.h"
+#include "console.h"
+#include "intent.h"
+#include "model/domain_xml.h"
+#include "operations.h"
+#include "settle.h"
+#include "storage/register.h"
+
+static int settle_update(struct daemon *daemon, struct intent *intent, struct error *err)
+{
+	/* Before `forward` the domain is still the old one: nothing is to be defined. */
+	if (!intent->forward)
+		return settle_back_update(daemon, intent, NULL, err);
+	if (settle_define(daemon, intent, err))
+		return -1;
+	settle_forward_update(daemon, NULL, intent);
+	return 0;
+}
+
+static int settle_intent(struct daemon *daemon, const char *vm, const char **how, struct error *err)
+{
+	cleanup_intent struct intent intent = {0};
+	bool complete;
+
+	if (intent_read(daemon->store, vm, &intent, err))
+		return -1;
+	switch (intent.op) {
+	case INTENT_CREATE:
+		*how = "create taken back";
+		return settle_back_create(daemon, &intent, err);
+	case INTENT_UPDATE:
+		*how = intent.forward ? "update completed" : "update taken back";
+		return settle_update(daemon, &intent, err);
+	case INTENT_DELETE:
+		*how = "delete completed";
+		return settle_delete(daemon, NULL, &intent, &complete, err);
+	}
+	return 0;
+}
+
+static void settle_intents(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	struct error err = {0};
+	size_t count = 0;
+
+	if (intent_list(daemon->store, &vms, &count, &err)) {
+		log_error("interrupted operations cannot be looked for", "error", err.message);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct error cause = {0};
+		const char *how = "";
+
+		if (settle_intent(daemon, vms[i], &how, &cause))
+			log_error("interrupted operation cannot be settled", "vm", vms[i], "error",
+				cause.message);
+		else
+			log_warning("interrupted operation settled", "vm", vms[i], "how", how);
+		error_clear(&cause);
+		if (collector_refresh(daemon->collector, vms[i], &cause) &&
+			cause.code != ERR_NOT_FOUND)
+			log_warning("VM cannot be read", "vm", vms[i], "error", cause.message);
+	}
+}
+
+/*
+ * A create whose intent is gone was complete when the daemon was cut, only not answered yet: a
+ * retry with its Idempotency-Key must find that VM and not make a second one.
+ */
+static void settle_records(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	size_t count = operations_list_interrupted(daemon->operations, "create", &vms);
+
+	for (size_t i = 0; i < count; i++) {
+		struct domain_stats stats;
+		struct error ignored = {0};
+
+		if (hypervisor_collect_one(daemon->hypervisor, vms[i], &stats, &ignored) == 0)
+			operations_settle(daemon->operations, "create", vms[i]);
+	}
+}
+
+/* An entry that cannot be understood is left alone and named. */
+static void check_entry(struct daemon *daemon, const char *vm)
+{
+	cleanup_reading struct domain_reading reading = {0};
+	struct error err = {0};
+	cleanup_free char *xml = register_load(daemon->store, daemon->host_uuid, vm, &err);
+
+	if (!xml || domain_xml_read(xml, strlen(xml), store_vms_dir(daemon->store), &reading, &err))
+		log_warning("register entry cannot be understood", "vm", vm, "error", err.message);
+	else if (!str_equal(reading.uuid, vm))
+		log_warning("register entry holds another VM", "vm", vm, "holds", reading.uuid);
+}
+
+static bool is_listed(const struct register_entry *entries, size_t count, const char *vm)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_equal(entries[i].vm, vm))
+			return true;
+	return false;
+}
+
+static void check_register(struct daemon *daemon)
+{
+	cleanup_free struct register_entry *own = NULL, *all = NULL;
+	struct error err = {0};
+	size_t n_own = 0, n_all = 0;
+
+	if (register_list(daemon->store, daemon->host_uuid, &own, &n_own, &err) ||
+		register_list(daemon->store, NULL, &all, &n_all, &err)) {
+		log_error("register cannot be read", "error", err.message);
+		return;
+	}
+	for (size_t i = 0; i < n_own; i++)
+		check_entry(daemon, own[i].vm);
+	for (size_t i = 0; i < n_all; i++)
+		if (!str_equal(all[i].host, daemon->host_uuid) && is_listed(own, n_own, all[i].vm))
+			log_error("conflict: VM is in the register of another host too and will "
+				  "not be "
+				  "started",
+				"vm", all[i].vm, "host", all[i].host);
+}
+
+int recovery_run(struct daemon *daemon, struct error *err)
+{
+	if (console_prepare(daemon->settings.state_dir, err))
+		return -1;
+	settle_intents(daemon);
+	settle_records(daemon);
+	check_register(daemon);
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a restart puts right before the first request is answered (spec: storage-and-locks.md,
+ * Requirements 4 and 7). */
+#ifndef VIRTXD_RECOVERY_H
+#define VIRTXD_RECOVERY_H
+
+#include "daemon.h"
+
+/*
+ * Finishes or takes back every operation that was cut, by its intent; reports VMs that the register
+ * lists under two hosts and entries that cannot be understood. What cannot be settled is logged and
+ * tried again at the next start: one bad item never keeps the daemon from starting. Needs libvirt,
+ * store, inventory, collector and operations. -1 only when the state directory cannot be used.
+ */
+int recovery_run(struct daemon *daemon, struct error *err);
+
+#endif
