@@ -38,15 +38,17 @@ static void refuse_doctype(
 static void set_parse_error(const xmlParserCtxt *context, struct error *err)
 {
 	const char *message = context->lastError.message;
-	size_t len = message ? strlen(message) : 0;
 
-	while (len && isspace((unsigned char)message[len - 1]))
-		len--;
-	if (!len)
-		error_set(err, ERR_STORED_DATA, "it has a document type");
-	else
-		error_set(err, ERR_STORED_DATA, "line %d: %.*s", context->lastError.line,
-			len > 200 ? 200 : (int)len, message);
+	/* It quotes the document, so it may be anything. */
+	if (message && str_is_utf8(message)) {
+		cleanup_free char *line = xstrdup(message);
+
+		for (char *at = line; (at = strchr(at, '\n'));)
+			*at = at[1] ? ' ' : '\0';
+		error_set(err, ERR_STORED_DATA, "line %d: %s", context->lastError.line, line);
+	} else {
+		error_set(err, ERR_STORED_DATA, "it has a document type or is damaged");
+	}
 	error_prefix(err, "not readable as XML");
 }
 

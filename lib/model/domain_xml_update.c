@@ -102,8 +102,9 @@ static void graft_machine(xmlNode *domain, xmlNode *fresh, const struct vmdef *o
 		xml_set(domain, "type", xml_attr(fresh, "type"));
 		graft(domain, fresh, "clock");
 	}
-	if (!same_type || !same_topology(&old->cpu, &def->cpu) ||
-		old->memory_mib != def->memory_mib ||
+	/* Go peers refuse a CPU without a topology. */
+	if (!same_type || !xml_child(xml_child(domain, "cpu"), "topology") ||
+		!same_topology(&old->cpu, &def->cpu) || old->memory_mib != def->memory_mib ||
 		!str_equal(old->cpu.model, domain_cpu_model(def, virt_type)))
 		graft(domain, fresh, "cpu");
 }
