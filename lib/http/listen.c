@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #define BACKLOG      4096
 #define ACCEPT_BATCH 64
+#define MAX_UNSENT   (256 * 1024) /* bytes that the kernel takes for a client that does not read */
 
 /* "host:port", "[v6]:port", ":port" into an address; addresses only, no names. */
 static bool parse_address(const char *text, struct sockaddr_storage *address, socklen_t *len)
@@ -75,8 +77,9 @@ static int open_socket(const struct sockaddr_storage *address, socklen_t len, bo
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-	/* Accepted sockets inherit it. */
+	/* Accepted sockets inherit these. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){MAX_UNSENT}, sizeof(int));
 	if (address->ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
 	if (bind(fd, (const struct sockaddr *)address, len) || listen(fd, BACKLOG))
@@ -201,6 +204,13 @@ static bool is_full(struct http_server *server)
 	return full;
 }
 
+static bool somebody_waits(const struct listener *listener)
+{
+	struct pollfd entry = {.fd = listener->source.fd, .events = POLLIN};
+
+	return poll(&entry, 1, 0) > 0;
+}
+
 void listener_accept(struct http_server *server, struct listener *listener)
 {
 	for (int i = 0; i < ACCEPT_BATCH && !atomic_load(&server->stopping); i++) {
@@ -208,14 +218,17 @@ void listener_accept(struct http_server *server, struct listener *listener)
 		socklen_t len = sizeof(address);
 		int fd;
 
-		/* Before a place is given away somebody must want it: accept comes first. */
 		fd = accept4(listener->source.fd, (struct sockaddr *)&address, &len,
 			SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0 && errno == EAGAIN)
 			break;
-		if (fd < 0 && evict_worst(server)) /* EMFILE, ENFILE, ENOMEM */
+		/* EMFILE comes before the look into the queue, so it does not mean that somebody
+		 * waits. */
+		if (fd < 0 && !somebody_waits(listener))
+			break;
+		if (fd < 0 && evict_worst(server))
 			continue;
 		if (fd < 0) {
 			atomic_store(&listener->paused, true);

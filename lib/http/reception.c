@@ -66,17 +66,20 @@ void *reception_run(void *argument)
 {
 	struct worker *worker = argument;
 	struct http_server *server = worker->server;
+	bool detached;
 
 	while (!atomic_load(&server->ended)) {
 		worker->n_events = epoll_wait(server->epoll, worker->events, EVENT_BATCH, -1);
 		for (worker->event = 0; worker->event < worker->n_events; worker->event++)
 			handle_event(worker, worker->events[worker->event].data.ptr);
 	}
-	if (worker->spare)
-		free(worker->spare);
+	free(worker->spare);
 	pthread_mutex_lock(&server->lock);
 	worker->done = true;
+	detached = worker->detached;
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->lock);
+	if (detached)
+		server_release(server);
 	return NULL;
 }

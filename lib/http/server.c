@@ -136,15 +136,9 @@ static int open_epoll(struct http_server *server, struct error *err)
 	return 0;
 }
 
-/* Ends the threads; those still in a handler are left running, and counted. */
-static unsigned end_threads(struct http_server *server)
+/* Waits until each worker is done or in a handler; the caller holds server->lock. */
+static void wait_for_workers(struct http_server *server)
 {
-	unsigned stuck = 0;
-
-	pthread_mutex_lock(&server->lock);
-	atomic_store(&server->ended, true);
-	pthread_cond_broadcast(&server->changed);
-	eventfd_write(server->wake.fd, 1);
 	for (unsigned i = 0; i < server->n_workers; i++) {
 		struct worker *worker = &server->workers[i];
 
@@ -156,23 +150,47 @@ static unsigned end_threads(struct http_server *server)
 			until.tv_sec++;
 			pthread_cond_timedwait(&server->changed, &server->lock, &until);
 		}
-		if (!worker->done)
-			stuck++;
 	}
+}
+
+/*
+ * Ends the threads. Those still in a handler are left running, each with a reference to the server,
+ * and counted.
+ */
+static unsigned end_threads(struct http_server *server)
+{
+	unsigned left = 0;
+
+	pthread_mutex_lock(&server->lock);
+	atomic_store(&server->ended, true);
+	pthread_cond_broadcast(&server->changed);
+	eventfd_write(server->wake.fd, 1);
+	wait_for_workers(server);
 	for (unsigned i = 0; i < server->n_workers; i++) {
 		struct worker *worker = &server->workers[i];
-		bool done = worker->done;
 
-		pthread_mutex_unlock(&server->lock);
-		if (done)
-			pthread_join(worker->thread, NULL);
-		else
-			pthread_detach(worker->thread);
-		pthread_mutex_lock(&server->lock);
+		worker->detached = !worker->done;
+		left += worker->detached;
 	}
+	atomic_store(&server->references, left + 1);
+	for (unsigned i = 0; i < server->n_workers; i++)
+		if (server->workers[i].detached)
+			pthread_detach(server->workers[i].thread);
 	pthread_mutex_unlock(&server->lock);
+	for (unsigned i = 0; i < server->n_workers; i++)
+		if (!server->workers[i].detached)
+			pthread_join(server->workers[i].thread, NULL);
 	pthread_join(server->housekeeper, NULL);
-	return stuck;
+	return left;
+}
+
+void server_release(struct http_server *server)
+{
+	if (atomic_fetch_sub(&server->references, 1) > 1)
+		return;
+	while (server->connections)
+		connection_close(server, server->connections);
+	server_free(server);
 }
 
 /* The housekeeper and the workers; 0 or an errno value. */
@@ -256,7 +274,7 @@ int64_t http_server_heartbeat(struct http_server *server)
 unsigned http_server_stop(struct http_server *server, unsigned grace_ms)
 {
 	int64_t deadline = server_now_ms() + grace_ms;
-	unsigned stuck;
+	unsigned left;
 
 	atomic_store(&server->stopping, true);
 	/* Refuses new connections at once; workers may still hold the descriptors. */
@@ -264,13 +282,8 @@ unsigned http_server_stop(struct http_server *server, unsigned grace_ms)
 		shutdown(server->listeners[i].source.fd, SHUT_RDWR);
 	while (evict_waiting(server) && server_now_ms() < deadline)
 		nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
-	stuck = end_threads(server);
-	if (stuck) {
-		close_listeners(server); /* the rest belongs to those that still run */
-		return stuck;
-	}
-	while (server->connections)
-		connection_close(server, server->connections);
-	server_free(server);
-	return 0;
+	left = end_threads(server);
+	close_listeners(server);
+	server_release(server);
+	return left;
 }

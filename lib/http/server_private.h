@@ -97,6 +97,7 @@ struct worker {
 	pthread_t thread;
 	atomic_bool in_handler;
 	bool done;	 /* under server->lock */
+	bool detached;	 /* left running by stop, with a reference; under server->lock */
 	bool holds_slow; /* has one of the slow_threads places */
 	struct epoll_event events[EVENT_BATCH];
 	int n_events;
@@ -119,6 +120,7 @@ struct http_server {
 	atomic_uint next_id;
 	atomic_bool stopping; /* no new connections, every answer closes */
 	atomic_bool ended;    /* threads return */
+	atomic_uint references; /* once ended: of stop and of each worker that it left running */
 	atomic_size_t buffered;
 	atomic_uint_fast64_t requests, evicted, timed_out, refused;
 	atomic_int_fast64_t heartbeat;
@@ -136,6 +138,10 @@ struct http_server {
 /* Monotonic; the first is coarse (a few ms) and cheap. */
 int64_t server_now_ms(void);
 int64_t server_now_us(void);
+
+/* server.c */
+/* Drops a reference; with the last one the server goes, and what it still has of connections. */
+void server_release(struct http_server *server);
 
 /* reception.c */
 void *reception_run(void *worker);
