@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Polling with a deadline, and the progress line. */
+#include "wait.h"
+
+#include "base/str.h"
+#include "base/uuid.h"
+#include "output.h"
+#include "units.h"
+
+#include <time.h>
+
+#define DEFAULT_TIMEOUT_S 300
+#define FIRST_PAUSE_MS    50
+#define LAST_PAUSE_MS     1000
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Without a deadline. */
+static void begin(struct wait *wait, struct client *client)
+{
+	*wait = (struct wait){.client = client, .terminal = isatty(fileno(client->log)) == 1};
+}
+
+int wait_begin(struct wait *wait, struct client *client, struct error *err)
+{
+	const char *timeout = option_value(&client->options, "timeout");
+	int64_t seconds = DEFAULT_TIMEOUT_S;
+
+	begin(wait, client);
+	if (timeout && !units_parse_seconds(timeout, &seconds))
+		return error_set(
+			err, ERR_USAGE, "--timeout is a time like 90s or 5m, not \"%s\"", timeout);
+	wait->deadline_ms = now_ms() + seconds * 1000;
+	return 0;
+}
+
+void wait_show(struct wait *wait, const char *phase, int percent)
+{
+	cleanup_free char *safe = text_escape(phase);
+	FILE *log = wait->client->log;
+
+	if (wait->terminal) {
+		fprintf(log, "\r\033[K%s", safe);
+		if (percent >= 0)
+			fprintf(log, " %d%%", percent);
+		fflush(log);
+		wait->shown = true;
+	} else if (strncmp(wait->phase, safe, sizeof(wait->phase) - 1) != 0) {
+		fprintf(log, "%s\n", safe);
+		snprintf(wait->phase, sizeof(wait->phase), "%s", safe);
+	}
+}
+
+int wait_pause(struct wait *wait, const char *until, struct error *err)
+{
+	int64_t pause = FIRST_PAUSE_MS << (wait->polls < 5 ? wait->polls : 5);
+	int64_t left = wait->deadline_ms - now_ms();
+
+	wait->polls++;
+	if (wait->deadline_ms && left <= 0) {
+		error_set(err, ERR_TIMEOUT, "timed out: %s", until);
+		return error_hint(err, "it may still happen; --timeout waits longer");
+	}
+	if (pause > LAST_PAUSE_MS)
+		pause = LAST_PAUSE_MS;
+	if (wait->deadline_ms && pause > left)
+		pause = left;
+	struct timespec span = {pause / 1000, pause % 1000 * 1000000};
+
+	nanosleep(&span, NULL);
+	return 0;
+}
+
+void wait_end(struct wait *wait)
+{
+	if (wait->shown)
+		fputs("\r\033[K", wait->client->log);
+	wait->shown = false;
+}
+
+int wait_runstate(struct client *client, const char *id, enum runstate runstate, struct error *err)
+{
+	cleanup_wait struct wait wait = {.client = client};
+
+	if (wait_begin(&wait, client, err) < 0)
+		return -1;
+	for (;;) {
+		cleanup_exchange struct http_exchange exchange = {.method = "GET"};
+		cleanup_json struct json_object *answer = NULL;
+
+		if (client_exchange_id(client, THING_VM, id, "/runstate", &exchange, NULL, err) <
+				0 ||
+			client_answer(&exchange, &answer, err) < 0)
+			return -1;
+		int64_t now = json_int_at(answer, "runstate");
+
+		if (now == runstate)
+			return 0;
+		cleanup_free char *phase = xasprintf("%s is %s, not %s yet", id,
+			enum_name(&runstate_names, (int)now), enum_name(&runstate_names, runstate));
+
+		wait_show(&wait, phase, -1);
+		if (wait_pause(&wait, phase, err) < 0)
+			return -1;
+	}
+}
+
+/* 0 when an operation is done, 1 while it runs, -1 with its error. */
+static int operation_result(struct json_object *operation, struct error *err)
+{
+	const char *state = json_text_at(operation, "state");
+
+	if (str_equal(state, "running"))
+		return 1;
+	if (str_equal(state, "completed"))
+		return 0;
+	if (str_equal(state, "cancelled"))
+		return error_set(err, ERR_CANCELLED, "the operation was cancelled");
+	const char *detail = json_text_at(operation, "error.detail");
+
+	error_set(err, error_code_parse(json_text_at(operation, "error.code")), "%s",
+		*detail ? detail : "the operation failed without a reason");
+	if (*json_text_at(operation, "error.hint"))
+		error_hint(err, "%s", json_text_at(operation, "error.hint"));
+	return -1;
+}
+
+static int follow(struct client *client, const char *location, struct json_object **operation,
+	struct error *err)
+{
+	cleanup_wait struct wait wait = {.client = client};
+
+	begin(&wait, client);
+	for (;;) {
+		json_object_put(*operation);
+		if (client_get(client, location, NULL, operation, err) < 0)
+			return error_prefix(err, "following %s", location);
+		int result = operation_result(*operation, err);
+
+		if (result <= 0)
+			return result;
+		cleanup_free char *phase = xasprintf("%s %s: %s", json_text_at(*operation, "kind"),
+			json_text_at(*operation, "name"), json_text_at(*operation, "phase"));
+
+		wait_show(&wait, phase, (int)json_int_at(*operation, "progress"));
+		wait_pause(&wait, phase, err);
+	}
+}
+
+int wait_change(struct client *client, const char *id, struct http_exchange *exchange,
+	struct json_object *body, struct json_object **operation, struct error *err)
+{
+	char key[UUID_TEXT_SIZE];
+	const char *headers[5][2] = {{"Prefer", "respond-async"}, {"Idempotency-Key", key}};
+	size_t used = 2;
+
+	uuid_make(key);
+	*operation = NULL;
+	for (; exchange->headers && exchange->headers[used - 2][0] && used < 4; used++) {
+		headers[used][0] = exchange->headers[used - 2][0];
+		headers[used][1] = exchange->headers[used - 2][1];
+	}
+	exchange->headers = (const char *const(*)[2])headers;
+	int result = id ? client_exchange_id(client, THING_VM, id, "", exchange, body, err)
+			: client_exchange(client, exchange, body, err);
+
+	exchange->headers = NULL;
+	if (result < 0)
+		return -1;
+	const char *location = http_exchange_header(exchange, "Location");
+
+	if (exchange->status != 202 || !location || !str_starts_with(location, "/operations/"))
+		return 0;
+	return follow(client, location, operation, err);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Waiting for what the server does, and telling how far it is. */
+#ifndef VIRTX_WAIT_H
+#define VIRTX_WAIT_H
+
+#include "client.h"
+#include "model/enums.h"
+
+/* Rows for the options of commands that can wait. */
+#define WAIT_OPTIONS(until)                                                              \
+	{'w', "wait", NULL, "wait until " until, 0},                                     \
+	{                                                                                \
+		't', "timeout", "TIME", "... at most that long (90s, 5m; default 5m)", 0 \
+	}
+
+/* A deadline and the line that tells about progress: rewritten on a terminal, otherwise a new one
+ * when the phase changes. */
+struct wait {
+	struct client *client;
+	int64_t deadline_ms; /* monotonic; 0: none */
+	unsigned polls;
+	bool terminal;
+	bool shown;
+	char phase[256];
+};
+
+/* Starts with what --timeout says. ERR_USAGE. */
+int wait_begin(struct wait *wait, struct client *client, struct error *err);
+/* Tells what is going on; percent is -1 where nobody knows. */
+void wait_show(struct wait *wait, const char *phase, int percent);
+/* Pauses until it is time to ask again: soon at first, every second at last. ERR_TIMEOUT after the
+ * deadline. */
+int wait_pause(struct wait *wait, const char *until, struct error *err);
+/* Takes the line away. */
+void wait_end(struct wait *wait);
+#define cleanup_wait CLEANUP(wait_end)
+
+/* Waits until a VM is in a state. ERR_TIMEOUT says in which it is instead. */
+int wait_runstate(struct client *client, const char *id, enum runstate runstate, struct error *err);
+
+/*
+ * Sends a change that may take long as an operation (Prefer: respond-async), and follows it to its
+ * end. Other servers answer when they are done. *operation (the caller puts it): its record, NULL
+ * when there was none. -1 with its error when it failed. id NULL: the target is in the exchange.
+ */
+int wait_change(struct client *client, const char *id, struct http_exchange *exchange,
+	struct json_object *body, struct json_object **operation, struct error *err);
+
+#endif
