@@ -154,6 +154,13 @@ static void collection_run(void *argument)
 		collect_uuid(collection);
 	else
 		collect_all(collection);
+	/*
+	 * When keepalive gives up while several calls wait, libvirt (9.0) tells the first of them
+	 * alone and calls nobody back. The one that is told here speaks for the connection.
+	 */
+	if (collection->err.code == ERR_UNAVAILABLE)
+		hypervisor_lose(
+			collection->hypervisor, collection->connection, collection->err.message);
 }
 
 /* One call with a deadline: ERR_TIMEOUT when it was left behind. */

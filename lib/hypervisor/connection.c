@@ -16,6 +16,7 @@
 
 #define RECONNECT_MS         5000
 #define TURN_MS              1000 /* the event loop turns at least that often */
+#define FAREWELL_MS          2000
 #define CONNECTOR_STOP_MS    3000
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_MISSES     3
@@ -70,8 +71,19 @@ static int on_lifecycle(
 	return 0;
 }
 
-/* The connection broke or keepalive got no answer. The connector closes it: not inside its own
- * callback. */
+void hypervisor_lose(struct hypervisor *hypervisor, virConnectPtr connection, const char *why)
+{
+	pthread_mutex_lock(&hypervisor->lock);
+	if (hypervisor->connection == connection && hypervisor->ready) {
+		hypervisor->ready = false;
+		snprintf(hypervisor->why, sizeof(hypervisor->why), "%s", why);
+		pthread_cond_broadcast(&hypervisor->changed);
+	}
+	pthread_mutex_unlock(&hypervisor->lock);
+}
+
+/* libvirt noticed that the connection broke. The connector closes it: not inside its own callback.
+ */
 static void on_close(virConnectPtr connection, int reason, void *context)
 {
 	static const char *const reasons[] = {
@@ -81,22 +93,48 @@ static void on_close(virConnectPtr connection, int reason, void *context)
 		[VIR_CONNECT_CLOSE_REASON_CLIENT] = "the connection to libvirt was closed",
 	};
 	const size_t count = sizeof(reasons) / sizeof(reasons[0]);
-	struct hypervisor *hypervisor = context;
 
-	pthread_mutex_lock(&hypervisor->lock);
-	if (hypervisor->connection == connection) {
-		hypervisor->ready = false;
-		str_copy(hypervisor->why, sizeof(hypervisor->why),
-			reason >= 0 && (size_t)reason < count ? reasons[reason] : reasons[0]);
-		pthread_cond_broadcast(&hypervisor->changed);
-	}
-	pthread_mutex_unlock(&hypervisor->lock);
+	hypervisor_lose(context, connection,
+		reason >= 0 && (size_t)reason < count ? reasons[reason] : reasons[0]);
+}
+
+/* Saying goodbye to a libvirtd that is frozen takes as long as that lasts, so it has a deadline. */
+struct farewell {
+	struct hypervisor *hypervisor;
+	virConnectPtr connection;
+	int events;
+};
+
+static void farewell_run(void *argument)
+{
+	struct farewell *farewell = argument;
+
+	libvirt.virConnectDomainEventDeregisterAny(farewell->connection, farewell->events);
+	libvirt.virConnectUnregisterCloseCallback(farewell->connection, on_close);
+	libvirt.virConnectClose(farewell->connection);
+}
+
+static void farewell_free(void *argument)
+{
+	struct farewell *farewell = argument;
+
+	hypervisor_unref(farewell->hypervisor);
+	free(farewell);
+}
+
+static void close_connection(struct hypervisor *hypervisor, virConnectPtr connection, int events)
+{
+	struct farewell *farewell = xmalloc(sizeof(*farewell));
+
+	*farewell = (struct farewell){hypervisor_ref(hypervisor), connection, events};
+	if (deadline_run(farewell_run, farewell_free, farewell, FAREWELL_MS))
+		farewell_free(farewell);
 }
 
 /*
  * What keeps a connection honest: keepalive, the close callback, domain events. Returns the events'
  * id. The close callback holds no reference: drivers that never call it never release its context
- * either, and the connector, which holds one, unregisters it.
+ * either, and who unregisters it holds one.
  */
 static int watch_connection(
 	struct hypervisor *hypervisor, virConnectPtr connection, struct error *err)
@@ -176,9 +214,7 @@ static void serve_connection(struct hypervisor *hypervisor)
 		log_warning("libvirt connection lost", "uri", hypervisor->config.uri, "reason",
 			hypervisor->why);
 	notify_connection(hypervisor, false);
-	libvirt.virConnectDomainEventDeregisterAny(connection, events);
-	libvirt.virConnectUnregisterCloseCallback(connection, on_close);
-	libvirt.virConnectClose(connection);
+	close_connection(hypervisor, connection, events);
 }
 
 /* Sleeps until then, unless stopped before. */

@@ -49,6 +49,9 @@ void hypervisor_unref(struct hypervisor *hypervisor);
  */
 virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error *err);
 
+/* Gives a connection up that turned out to be broken; another one is made. */
+void hypervisor_lose(struct hypervisor *hypervisor, virConnectPtr connection, const char *why);
+
 /* A domain for the caller (cleanup_domain), or NULL with ERR_NOT_FOUND and so on. */
 virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, struct error *err);
 

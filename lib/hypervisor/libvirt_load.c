@@ -106,6 +106,7 @@ int libvirt_error(struct error *err, const char *format, ...)
 {
 	virErrorPtr error = libvirt.virGetLastError();
 	cleanup_free char *what = NULL;
+	cleanup_free char *message = NULL;
 	va_list args;
 
 	va_start(args, format);
@@ -113,6 +114,10 @@ int libvirt_error(struct error *err, const char *format, ...)
 	va_end(args);
 	if (!error || error->code == VIR_ERR_OK)
 		return error_set(err, ERR_HYPERVISOR, "%s: libvirt gives no reason", what);
-	return error_set(err, error_code_of(error), "%s: %s", what,
-		str_is_empty(error->message) ? "libvirt gives no reason" : error->message);
+	message =
+		xstrdup(str_is_empty(error->message) ? "libvirt gives no reason" : error->message);
+	/* QEMU's own words end with a newline. */
+	for (size_t len = strlen(message); len > 0 && message[len - 1] == '\n'; len--)
+		message[len - 1] = '\0';
+	return error_set(err, error_code_of(error), "%s: %s", what, message);
 }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Calls that are left behind: who owns the argument, and when. */
+#include "hypervisor/deadline.h"
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+struct work {
+	sem_t go, discarded;
+	bool ran;
+};
+
+static void run_at_once(void *argument)
+{
+	struct work *work = argument;
+
+	work->ran = true;
+}
+
+static void run_when_told(void *argument)
+{
+	struct work *work = argument;
+
+	sem_wait(&work->go);
+	work->ran = true;
+}
+
+static void discard(void *argument)
+{
+	struct work *work = argument;
+
+	sem_post(&work->discarded);
+}
+
+static void work_init(struct work *work)
+{
+	*work = (struct work){0};
+	sem_init(&work->go, 0, 0);
+	sem_init(&work->discarded, 0, 0);
+}
+
+static void test_returns_in_time(void **unused)
+{
+	struct work work;
+
+	(void)unused;
+	work_init(&work);
+	assert_true(deadline_run(run_at_once, discard, &work, 10000));
+	assert_true(work.ran);
+	assert_int_equal(sem_trywait(&work.discarded), -1);
+}
+
+static void test_left_behind(void **unused)
+{
+	struct timespec until;
+	struct work work;
+	int64_t began = monotonic_ms();
+
+	(void)unused;
+	work_init(&work);
+	assert_false(deadline_run(run_when_told, discard, &work, 50));
+	assert_in_range(monotonic_ms() - began, 50, 5000);
+	assert_int_equal(sem_trywait(&work.discarded), -1);
+	sem_post(&work.go);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	assert_int_equal(sem_timedwait(&work.discarded, &until), 0);
+	assert_true(work.ran);
+}
+
+static void test_clock(void **unused)
+{
+	int64_t now = monotonic_ms();
+	struct timespec later = monotonic_after(1999);
+	int64_t later_ms = (int64_t)later.tv_sec * 1000 + later.tv_nsec / 1000000;
+
+	(void)unused;
+	assert_in_range(later_ms, now + 1999, now + 1999 + 1000);
+	assert_in_range(later.tv_nsec, 0, 999999999);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_returns_in_time),
+		cmocka_unit_test(test_left_behind),
+		cmocka_unit_test(test_clock),
+	};
+
+	return cmocka_run_group_tests_name("hypervisor_deadline", tests, NULL, NULL);
+}
