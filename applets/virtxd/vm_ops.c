@@ -51,8 +51,10 @@ int vm_now_check_off(const struct vm_now *now, const char *what, struct error *e
 
 struct operation *vm_ops_begin(struct call *call, const char *kind, struct error *err)
 {
-	struct operation *operation = operations_begin(
-		call->daemon->operations, kind, call->vm.uuid, call->vm.name, NULL, err);
+	/* One that is only in the register has no name that we know. */
+	const char *name = *call->vm.name ? call->vm.name : call->vm.uuid;
+	struct operation *operation =
+		operations_begin(call->daemon->operations, kind, call->vm.uuid, name, NULL, err);
 
 	if (operation)
 		call_started(call, operation_id(operation));
