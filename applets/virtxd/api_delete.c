@@ -32,7 +32,8 @@ int api_vms_delete(struct call *call, struct error *err)
 	struct operation *operation = vm_ops_begin_short(call, "delete", err);
 	if (!operation)
 		return -1;
-	delete_vm(call->daemon, operation, &intent, &complete, err);
+	if (delete_vm(call->daemon, operation, &intent, &complete, err) == 0 && !complete)
+		operation_warn(operation, VM_OPS_LEFT);
 	vm_ops_end(call->daemon, operation, intent.vm, err);
 	return error_is_set(err) ? -1 : vm_ops_answer_removed(call, complete);
 }

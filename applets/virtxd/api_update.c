@@ -147,7 +147,8 @@ int api_vms_update(struct call *call, struct error *err)
 	struct operation *operation = vm_ops_begin(call, "update", err);
 	if (!operation)
 		return -1;
-	update_vm(call, operation, &intent, &complete, err);
+	if (update_vm(call, operation, &intent, &complete, err) == 0 && !complete)
+		operation_warn(operation, VM_OPS_LEFT);
 	vm_ops_end(call->daemon, operation, intent.vm, err);
 	return error_is_set(err) ? -1 : vm_ops_answer_removed(call, complete);
 }

@@ -44,6 +44,7 @@ struct json_object *operation_to_json(const struct operation *operation, bool ow
 	json_add_string(json, "name", operation->name);
 	json_add_string(json, "state", operation_state_words[operation->state]);
 	json_add_string(json, "phase", operation->phase);
+	json_add_string(json, "warning", operation->warning);
 	json_add_int(json, "progress", operation->percent);
 	json_add_bool(json, "cancellable",
 		operation->state == OPERATION_RUNNING && !operation->committed &&
@@ -71,8 +72,8 @@ struct operation *operation_from_json(struct json_object *json)
 	struct operation *operation = xcalloc(1, sizeof(*operation));
 	struct json_object *error = NULL;
 	struct error err = {0};
-	cleanup_free char *id = NULL, *vm = NULL, *state = NULL, *phase = NULL, *code = NULL,
-			  *detail = NULL, *hint = NULL;
+	cleanup_free char *id = NULL, *vm = NULL, *state = NULL, *phase = NULL, *warning = NULL,
+			  *code = NULL, *detail = NULL, *hint = NULL;
 
 	if (json_get_string(json, "id", "", &id, &err) ||
 		json_get_string(json, "vm", "", &vm, &err) ||
@@ -80,6 +81,7 @@ struct operation *operation_from_json(struct json_object *json)
 		json_get_string(json, "name", "", &operation->name, &err) ||
 		json_get_string(json, "state", "", &state, &err) ||
 		json_get_string(json, "phase", "", &phase, &err) ||
+		json_get_string(json, "warning", "", &warning, &err) ||
 		json_get_i64(json, "start", "", &operation->start_ms, &err) ||
 		json_get_i64(json, "end", "", &operation->end_ms, &err) ||
 		json_get_string(json, "key", "", &operation->key, &err) ||
@@ -93,6 +95,7 @@ struct operation *operation_from_json(struct json_object *json)
 		return NULL;
 	}
 	(void)str_copy(operation->phase, sizeof(operation->phase), phase);
+	(void)str_copy(operation->warning, sizeof(operation->warning), warning);
 	if (!*operation->key) {
 		free(steal(&operation->key));
 		free(steal(&operation->fingerprint));

@@ -21,6 +21,7 @@ struct operation {
 	char *kind, *name;
 	char *key, *fingerprint; /* NULL: none */
 	char phase[256];
+	char warning[64];
 	unsigned percent;
 	enum operation_state state;
 	bool committed, interrupted;

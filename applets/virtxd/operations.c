@@ -295,6 +295,13 @@ int operation_check_cancel(const struct operation *operation, struct error *err)
 	return error_set(err, ERR_CANCELLED, "the operation was cancelled");
 }
 
+void operation_warn(struct operation *operation, const char *warning)
+{
+	pthread_mutex_lock(&operation->all->lock);
+	(void)str_copy(operation->warning, sizeof(operation->warning), warning);
+	pthread_mutex_unlock(&operation->all->lock);
+}
+
 void operation_commit(struct operation *operation)
 {
 	pthread_mutex_lock(&operation->all->lock);

@@ -20,7 +20,7 @@
 
 #define OPERATIONS_MAX    1000
 #define OPERATIONS_AGE_MS (24 * 3600 * INT64_C(1000))
-#define OPERATION_KEY_MAX 200 /* bytes of an Idempotency-Key */
+#define OPERATION_KEY_MAX 255 /* bytes of an Idempotency-Key */
 
 struct operations;
 struct operation;
@@ -55,6 +55,8 @@ void operation_progress(struct operation *operation, const char *phase, unsigned
 const atomic_bool *operation_cancel_flag(const struct operation *operation);
 /* 0, or -1 with ERR_CANCELLED when somebody asked for it. */
 int operation_check_cancel(const struct operation *operation, struct error *err);
+/* What the client should know although it succeeds: "warning" of the record. Static text. */
+void operation_warn(struct operation *operation, const char *warning);
 /* From here on it cannot be cancelled: cancel answers ERR_STATE. */
 void operation_commit(struct operation *operation);
 /* Ends it and lets the VM go: err NULL or empty is success. Not usable afterwards. */

@@ -45,6 +45,9 @@ void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_x
 /* What a definition is judged against here; existing as in struct vmdef_rules. */
 struct vmdef_rules vm_ops_rules(struct daemon *daemon, const struct vmdef *existing);
 
+/* What a client is told when an operation did its work but left something behind. */
+#define VM_OPS_LEFT "some resources could not be deleted"
+
 /* 204, or 200 with the warning that some resources could not be deleted. */
 int vm_ops_answer_removed(struct call *call, bool complete);
 
