@@ -47,6 +47,7 @@ const struct option_row global_options[] = {
 	{0, "no-headers", NULL, "leave the header line of tables out", 0},
 	{'D', "debug", NULL, "show requests and answers on standard error", 0},
 	{'?', "help", NULL, "explain the command", 0},
+	{0, "version", NULL, "print the version of this program", 0},
 	/* Where the command has no -h of its own, people expect help. */
 	{'h', "help", NULL, NULL, 0},
 	{0, NULL, NULL, NULL, 0},

@@ -7,11 +7,11 @@
 int help_print_command(const struct command *command, FILE *out)
 {
 	fprintf(out, "Usage: virtx %s%s%s%s\n\n%s.\n", command->name,
-		command->options ? " [OPTION...]" : "", *command->operands ? " " : "",
-		command->operands, command->summary);
+		option_any_shown(command->options) ? " [OPTION...]" : "",
+		*command->operands ? " " : "", command->operands, command->summary);
 	if (command->details)
 		fprintf(out, "%s\n", command->details);
-	if (command->options) {
+	if (option_any_shown(command->options)) {
 		fputs("\nOptions:\n", out);
 		option_print_help(command->options, out);
 	}

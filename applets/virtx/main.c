@@ -101,11 +101,15 @@ static void run_each(struct client *client)
 		struct json_object *result = NULL;
 		struct error err = {0};
 
-		if (client->command->each(client, options->operands[i], &result, &err) < 0)
-			client_report(client, options->n_operands > 1 ? options->operands[i] : NULL,
-				&err);
-		else if (result)
-			json_object_array_add(results, result);
+		if (client->command->each(client, options->operands[i], &result, &err) == 0) {
+			if (result)
+				json_object_array_add(results, result);
+			continue;
+		}
+		client_report(client, options->n_operands > 1 ? options->operands[i] : NULL, &err);
+		/* Without a server, or with a wrong option, the others would fare no better. */
+		if (err.code == ERR_CONNECT || err.code == ERR_USAGE)
+			break;
 	}
 	if (client->command->view && json_object_array_length(results) > 0)
 		output_print(client, client->command->view(client), results);
@@ -117,6 +121,10 @@ static int run(struct client *client, int argc, char **argv, struct error *err)
 
 	if (read_command_line(client, argc - 1, argv + 1, err) < 0 || read_globals(client, err) < 0)
 		return -1;
+	if (option_count(options, "version") > 0) {
+		fputs("virtx " VIRTX_VERSION "\n", client->out);
+		return 0;
+	}
 	if (option_count(options, "help") > 0 && client->command)
 		return help_print_command(client->command, client->out);
 	if (!client->command && (option_count(options, "help") > 0 || options->n_operands == 0))

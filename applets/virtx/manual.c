@@ -6,49 +6,68 @@
 #include "base/str.h"
 #include "command.h"
 
-/* Text of ours inside an mdoc line: what troff would take for an instruction is escaped. */
-static void put_text(const char *text, FILE *out)
-{
-	bool line_start = true;
+#define LINE_WIDTH 72
 
-	for (const char *c = text; *c; c++) {
-		if (*c == '\\')
+/* Text that troff shows as it is: what it would take for an instruction is escaped. */
+static void put_text(const char *text, size_t len, FILE *out)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\\')
 			fputs("\\e", out);
-		else if (*c == '-')
+		else if (text[i] == '-')
 			fputs("\\-", out);
-		else if (line_start && (*c == '.' || *c == '\''))
-			fprintf(out, "\\&%c", *c);
+		else if ((text[i] == '.' || text[i] == '\'') && (i == 0 || text[i - 1] == '\n'))
+			fprintf(out, "\\&%c", text[i]);
 		else
-			putc(*c, out);
-		line_start = *c == '\n';
+			putc(text[i], out);
 	}
 }
 
-/* Arguments of a macro: in quotes, so that words like "No" or "Fl" stay words. */
-static void put_quoted(const char *text, size_t len, FILE *out)
+/* Sentences, each on a line of its own, in short lines; the first one starts with a capital. */
+static void put_prose(const char *text, FILE *out)
 {
-	cleanup_free char *part = xstrndup(text, len);
+	size_t column = 0;
+	bool first = true;
 
-	putc('"', out);
-	put_text(part, out);
+	for (text += strspn(text, " \n"); *text; text += strspn(text, " \n")) {
+		size_t len = strcspn(text, " \n");
+		bool ends = text[len - 1] == '.' && text[len] && len > 3;
+		char capital =
+			first && *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
+
+		if (column)
+			putc(' ', out);
+		put_text(&capital, 1, out);
+		put_text(text + 1, len - 1, out);
+		column += len + 1;
+		text += len;
+		first = false;
+		if (*text && (ends || column + strcspn(text + 1, " \n") > LINE_WIDTH)) {
+			putc('\n', out);
+			column = 0;
+		}
+	}
+}
+
+/* An argument of a macro: in quotes, so that words like "No" or "Fl" stay words. */
+static void put_argument(const char *text, size_t len, FILE *out)
+{
+	fputs(" Ar \"", out);
+	put_text(text, len, out);
 	putc('"', out);
 }
 
 static void put_option(const struct option_row *row, FILE *out)
 {
-	cleanup_free char *name = xasprintf("-%s", row->name);
-
 	fputs(".It ", out);
 	if (row->letter)
-		fprintf(out, "Fl %s%c , ", strchr("?", row->letter) ? "\\&" : "", row->letter);
-	fputs("Fl ", out);
-	put_text(name, out);
-	if (row->argument) {
-		fputs(" Ar ", out);
-		put_quoted(row->argument, strlen(row->argument), out);
-	}
+		fprintf(out, "Fl %s%c , ", row->letter == '?' ? "\\&" : "", row->letter);
+	fputs("Fl \\-", out);
+	put_text(row->name, strlen(row->name), out);
+	if (row->argument)
+		put_argument(row->argument, strlen(row->argument), out);
 	putc('\n', out);
-	put_text(row->help, out);
+	put_prose(row->help, out);
 	fputs(".\n", out);
 }
 
@@ -61,34 +80,29 @@ static void put_options(const struct option_row *rows, FILE *out)
 	fputs(".El\n", out);
 }
 
-static void put_lines(const char *text, FILE *out)
-{
-	put_text(text, out);
-	putc('\n', out);
-}
-
 static void put_command(const struct command *command, FILE *out)
 {
-	fprintf(out, ".It Cm %s", command->name);
-	if (command->options)
-		fputs(" Op Ar OPTION ...", out);
+	bool options = option_any_shown(command->options);
+
+	fprintf(out, ".It Cm %s%s", command->name, options ? " Oo Ar OPTION ... Oc" : "");
 	for (const char *word = command->operands; *word;) {
 		size_t len = strcspn(word, " ");
 
-		fputs(" Ar ", out);
-		put_quoted(word, len, out);
+		put_argument(word, len, out);
 		word += len + (word[len] == ' ');
 	}
 	putc('\n', out);
-	put_text(command->summary, out);
+	put_prose(command->summary, out);
 	fputs(".\n", out);
-	if (command->details)
-		put_lines(command->details, out);
-	if (command->options)
+	if (command->details) {
+		put_prose(command->details, out);
+		putc('\n', out);
+	}
+	if (options)
 		put_options(command->options, out);
-	fputs(".Bd -literal -offset indent -compact\n", out);
-	put_lines(command->example, out);
-	fputs(".Ed\n", out);
+	fputs(".Bd -literal -offset indent\n", out);
+	put_text(command->example, strlen(command->example), out);
+	fputs("\n.Ed\n", out);
 }
 
 static void put_commands(FILE *out)
@@ -108,17 +122,15 @@ static void put_global_options(FILE *out)
 /* The help of a key, what it can be and its default. */
 static void put_key_help(const struct config_row *row, FILE *out)
 {
-	put_text(row->help, out);
-	for (int i = 0; row->kind == CONFIG_ENUM && row->choices[i]; i++) {
-		fputs(i ? ", " : ": ", out);
-		put_text(row->choices[i], out);
-	}
+	put_prose(row->help, out);
 	if (row->kind == CONFIG_INT)
-		fprintf(out, " (%lld to %lld)", (long long)row->min, (long long)row->max);
+		fprintf(out, ",\n%lld to %lld", (long long)row->min, (long long)row->max);
+	for (int i = 0; row->kind == CONFIG_ENUM && row->choices[i]; i++)
+		fprintf(out, "%s%s", i ? ", " : ".\nOne of ", row->choices[i]);
 	fputs(".\n", out);
 	if (row->fallback[0]) {
 		fputs("Default: ", out);
-		put_text(row->fallback, out);
+		put_text(row->fallback, strlen(row->fallback), out);
 		fputs(".\n", out);
 	}
 }
@@ -130,10 +142,8 @@ static void put_daemon_options(FILE *out)
 		fputs(".It Fl \\-", out);
 		for (const char *c = row->key; *c; c++)
 			fputs(*c == '_' ? "\\-" : (char[]){*c, '\0'}, out);
-		if (row->argument) {
-			fputs(" Ar ", out);
-			put_quoted(row->argument, strlen(row->argument), out);
-		}
+		if (row->argument)
+			put_argument(row->argument, strlen(row->argument), out);
 		putc('\n', out);
 		put_key_help(row, out);
 	}
@@ -145,23 +155,16 @@ static void put_daemon_keys(FILE *out)
 	fputs(".Bl -tag -width Ds\n", out);
 	for (const struct config_row *row = settings_rows; row->key; row++) {
 		fprintf(out, ".It Cm %s No =", row->key);
-		if (row->argument) {
-			fputs(" Ar ", out);
-			put_quoted(row->argument, strlen(row->argument), out);
-		} else if (row->kind == CONFIG_BOOL) {
-			fputs(" Cm yes No | Cm no", out);
-		}
+		if (row->argument)
+			put_argument(row->argument, strlen(row->argument), out);
+		else
+			fputs(" Cm yes | no", out);
 		putc('\n', out);
 		put_key_help(row, out);
 		if (row->reloads)
-			fputs("Takes effect at SIGHUP.\n", out);
+			fputs("Takes effect at SIGHUP too.\n", out);
 	}
 	fputs(".El\n", out);
-}
-
-static void put_version(FILE *out)
-{
-	fputs(".Os virtx " VIRTX_VERSION "\n", out);
 }
 
 int manual_write(FILE *page, FILE *out, struct error *err)
@@ -170,7 +173,6 @@ int manual_write(FILE *page, FILE *out, struct error *err)
 		const char *line;
 		void (*put)(FILE *out);
 	} tables[] = {
-		{"@VERSION@\n", put_version},
 		{"@COMMANDS@\n", put_commands},
 		{"@GLOBAL_OPTIONS@\n", put_global_options},
 		{"@DAEMON_OPTIONS@\n", put_daemon_options},

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 /*
- * Copies a page (mdoc) and puts tables where it has a line @VERSION@, @COMMANDS@, @GLOBAL_OPTIONS@,
+ * Copies a page (mdoc) and puts tables where it has a line @COMMANDS@, @GLOBAL_OPTIONS@,
  * @DAEMON_OPTIONS@ or @DAEMON_KEYS@ alone. ERR_INVALID for another such line.
  */
 int manual_write(FILE *page, FILE *out, struct error *err);

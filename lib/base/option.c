@@ -135,6 +135,14 @@ char *option_synopsis(const struct option_row *row)
 		row->argument ? " " : "", row->argument ? row->argument : "");
 }
 
+bool option_any_shown(const struct option_row *rows)
+{
+	for (const struct option_row *row = rows; row && row->name; row++)
+		if (row->help)
+			return true;
+	return false;
+}
+
 void option_print_help(const struct option_row *rows, FILE *out)
 {
 	for (const struct option_row *row = rows; row && row->name; row++) {

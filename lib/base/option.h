@@ -61,6 +61,8 @@ const struct option_row *option_find(
 
 /* "-h, --host HOST"; the caller frees it. */
 char *option_synopsis(const struct option_row *row);
+/* True when help would show at least one; rows may be NULL. */
+bool option_any_shown(const struct option_row *rows);
 /* One line for each row that is shown, for help. */
 void option_print_help(const struct option_row *rows, FILE *out);
 
