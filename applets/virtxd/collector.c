@@ -442,6 +442,11 @@ struct http_body *collector_get_vm_body(
 	return local_vms_body(collector->vms, uuid, etag, err);
 }
 
+bool collector_is_foreign(struct collector *collector, const char *uuid)
+{
+	return local_vms_is_foreign(collector->vms, uuid);
+}
+
 int64_t collector_available_mib(struct collector *collector, bool hugepages)
 {
 	struct host_round now = {0};

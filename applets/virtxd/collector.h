@@ -37,6 +37,9 @@ int collector_get_vm(
 struct http_body *collector_get_vm_body(
 	struct collector *collector, const char *uuid, char etag[static 17], struct error *err);
 
+/* True for a VM that VirtX did not make, and for one that is not there. */
+bool collector_is_foreign(struct collector *collector, const char *uuid);
+
 /* MiB that a VM may take now: availablevms of memory or of huge pages. */
 int64_t collector_available_mib(struct collector *collector, bool hugepages);
 

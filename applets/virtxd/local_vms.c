@@ -345,6 +345,15 @@ struct http_body *local_vms_body(
 	return body;
 }
 
+bool local_vms_is_foreign(struct local_vms *vms, const char *uuid)
+{
+	pthread_mutex_lock(&vms->lock);
+	const struct entry *entry = find(vms, uuid);
+	bool foreign = !entry || entry->vm.foreign;
+	pthread_mutex_unlock(&vms->lock);
+	return foreign;
+}
+
 size_t local_vms_list_running(struct local_vms *vms, char (**list)[UUID_TEXT_SIZE])
 {
 	struct lh_entry *at;

@@ -63,6 +63,9 @@ int local_vms_get(struct local_vms *vms, const char *uuid, struct vm *vm, struct
 struct http_body *local_vms_body(
 	struct local_vms *vms, const char *uuid, char etag[static 17], struct error *err);
 
+/* True for one that VirtX did not make, and for one that is not there. */
+bool local_vms_is_foreign(struct local_vms *vms, const char *uuid);
+
 /* UUIDs of those that run; the caller frees *list. */
 size_t local_vms_list_running(struct local_vms *vms, char (**list)[UUID_TEXT_SIZE]);
 /* Takes the list over. A VM that does not run any more keeps none. */

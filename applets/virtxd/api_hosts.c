@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* GET /hosts and /hosts/{id} (spec: rest-api.md), from the inventory. */
+#include "base/mem.h"
+#include "lists.h"
+#include "model/json.h"
+#include "routes.h"
+
+static int set_filter(void *filter, const char *name, const char *value, struct error *err)
+{
+	return host_filter_set(filter, name, value, err);
+}
+
+static int answer_some(struct call *call, struct host_filter *filter, struct inventory_page *page,
+	struct error *err)
+{
+	struct inventory_list list;
+	char etag[17];
+
+	if (lists_read_query(call, set_filter, filter, page, err) < 0 ||
+		inventory_list_hosts(call->daemon->inventory, filter, page, &list, err) < 0)
+		return -1;
+	memcpy(etag, list.etag, sizeof(etag));
+	return lists_answer(call, etag, true, lists_take_body(&list));
+}
+
+int api_hosts_list(struct call *call, struct error *err)
+{
+	struct inventory_page page = {0};
+	struct json_object *json;
+	struct host_filter filter;
+
+	if (json_get_object(call->body, "filter", "", &json, err) < 0 ||
+		host_filter_from_json(json, &filter, err) < 0)
+		return -1;
+	int result = answer_some(call, &filter, &page, err);
+	free((char *)page.cursor);
+	host_filter_free(&filter);
+	return result;
+}
+
+int api_hosts_get(struct call *call, struct error *err)
+{
+	cleanup_host struct host host = {0};
+
+	if (inventory_get_host(call->daemon->inventory, call->host, &host, err) < 0)
+		return -1;
+	return call_answer_json(call, 200, host_to_json(&host));
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a request to its handler, in this order: 403 Host and Origin, 404 and 405, 415, 400 JSON,
+ * 404 {id}, 503 owner elsewhere, 503 libvirt away, 422 foreign or wrong state. What a route's flags
+ * ask for is checked here, so that no handler forgets it.
+ */
+#include "access.h"
+#include "background.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "collector.h"
+#include "http/problem.h"
+#include "model/json.h"
+#include "path.h"
+#include "routes.h"
+
+#include <strings.h>
+
+/* HEAD is answered as GET; the server leaves the body out. */
+static bool method_fits(const struct route *route, const char *method)
+{
+	return str_equal(route->method, str_equal(method, "HEAD") ? "GET" : method);
+}
+
+/* The route of a request and its {id}. NULL: *path_known tells whether another method has that
+ * path. */
+static const struct route *find_route(
+	const struct http_request *request, char id[static PATH_ID_SIZE], bool *path_known)
+{
+	*path_known = false;
+	for (const struct route *route = routes; route->method; route++) {
+		if (!path_match(route->path, request->target, id))
+			continue;
+		*path_known = true;
+		if (method_fits(route, request->method))
+			return route;
+	}
+	return NULL;
+}
+
+/* Every method of that path, for the header Allow. */
+static void allow_methods(struct call *call)
+{
+	char allow[128] = "", id[PATH_ID_SIZE];
+
+	for (const struct route *route = routes; route->method; route++) {
+		size_t used = strlen(allow);
+
+		if (path_match(route->path, call->request->target, id))
+			snprintf(allow + used, sizeof(allow) - used, "%s%s%s", used ? ", " : "",
+				route->method, str_equal(route->method, "GET") ? ", HEAD" : "");
+	}
+	http_response_header(call->response, "Allow", allow);
+}
+
+static int choose_route(struct call *call, struct error *err)
+{
+	bool path_known;
+
+	call->route = find_route(call->request, call->id, &path_known);
+	if (call->route)
+		return 0;
+	if (!path_known)
+		return error_set(err, ERR_NOT_FOUND, "there is no such path");
+	allow_methods(call);
+	return error_set(err, ERR_METHOD, "%.32s does not work here", call->request->method);
+}
+
+static bool is_json(const char *type)
+{
+	const char *json = "application/json";
+	size_t len = strlen(json);
+
+	return strncasecmp(type, json, len) == 0 && strchr("; \t", type[len]);
+}
+
+/* A page elsewhere can send a form here without asking, but not JSON. */
+static int check_content_type(const struct call *call, struct error *err)
+{
+	const char *type = http_request_header(call->request, "Content-Type");
+
+	if (!(call->route->flags & ROUTE_CHANGE) || (!type && !call->request->body_len))
+		return 0;
+	if (type && is_json(type))
+		return 0;
+	return error_set(err, ERR_MEDIA_TYPE, "Content-Type must be application/json, not %.100s",
+		type ? type : "missing");
+}
+
+/* Routes that take no body ignore one. */
+static int read_body(struct call *call, struct error *err)
+{
+	const struct http_request *request = call->request;
+	bool needed = call->route->flags & ROUTE_BODY;
+
+	if (!needed && !(call->route->flags & ROUTE_ARGUMENTS))
+		return 0;
+	if (request->body_len && json_parse(request->body, request->body_len, &call->body, err) < 0)
+		return error_prefix(err, "body");
+	if (needed && !call->body)
+		return error_set(err, ERR_INVALID, "body: a JSON object is needed");
+	if (call->body && !json_object_is_type(call->body, json_type_object))
+		return error_set(err, ERR_INVALID, "body: must be a JSON object");
+	return 0;
+}
+
+/* Where requests for other hosts will be forwarded; until then they are told so. */
+static int check_owner(const struct call *call, const char *host_uuid, struct error *err)
+{
+	if (!(call->route->flags & ROUTE_OWNER) || str_equal(host_uuid, call->daemon->host_uuid))
+		return 0;
+	return error_set(
+		err, ERR_UNAVAILABLE, "host %s, where this would run, is not active", host_uuid);
+}
+
+static int find_subject(struct call *call, struct error *err)
+{
+	struct inventory *inventory = call->daemon->inventory;
+
+	if (call->route->flags & ROUTE_VM) {
+		if (inventory_find_vm(inventory, call->id, &call->vm, err) < 0)
+			return -1;
+		return check_owner(call, call->vm.host_uuid, err);
+	}
+	if (call->route->flags & ROUTE_HOST) {
+		if (inventory_find_host(inventory, call->id, call->host, err) < 0)
+			return -1;
+		return check_owner(call, call->host, err);
+	}
+	return 0;
+}
+
+static int check_state(const struct call *call, struct error *err)
+{
+	unsigned flags = call->route->flags;
+	char why[256];
+
+	if (flags & ROUTE_LIBVIRT &&
+		!hypervisor_is_connected(call->daemon->hypervisor, why, sizeof(why)))
+		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
+	if (flags & ROUTE_OWN && collector_is_foreign(call->daemon->collector, call->vm.uuid))
+		return error_set(err, ERR_STATE,
+			"%s was not made by VirtX, so it is not changed by it", call->vm.name);
+	if (flags & ROUTE_OFF && call->vm.runstate != RUNSTATE_POWEROFF &&
+		call->vm.runstate != RUNSTATE_CRASHED) {
+		error_set(err, ERR_STATE, "VM %s is %s; it must be off for this", call->vm.name,
+			enum_name(&runstate_names, (int)call->vm.runstate));
+		return error_hint(err, "shut it down first");
+	}
+	return 0;
+}
+
+static int dispatch(struct call *call, struct error *err)
+{
+	if (access_check(call->daemon->access, call->request, err) < 0 ||
+		choose_route(call, err) < 0 || check_content_type(call, err) < 0 ||
+		read_body(call, err) < 0 || find_subject(call, err) < 0 ||
+		check_state(call, err) < 0)
+		return -1;
+	if (background_is_wanted(call))
+		return background_run(call, err);
+	return call->route->handle(call, err);
+}
+
+/* Changes are always in the log, other requests only in the access log (daemon.c). */
+static void log_change(const struct call *call, const struct error *err)
+{
+	if (!call->route || !(call->route->flags & ROUTE_CHANGE))
+		return;
+	log_info("request", "method", call->request->method, "path", call->route->path, "id",
+		call->id[0] ? call->id : NULL, "status", LOG_NUM(call->response->status), "reason",
+		error_is_set(err) ? err->message : NULL);
+}
+
+void routes_handle(void *daemon, const struct http_request *request, struct http_response *response)
+{
+	struct call call = {.daemon = daemon, .request = request, .response = response};
+	struct error err = {0};
+
+	log_set_context(request->id, request->client);
+	if (dispatch(&call, &err) < 0)
+		http_problem_set(response, request, &err, 0, call.daemon->host_name);
+	log_change(&call, &err);
+	json_object_put(call.body);
+	log_clear_context();
+}
+
+enum http_class routes_classify(void *daemon, const struct http_request *request)
+{
+	char id[PATH_ID_SIZE];
+	bool path_known;
+	const struct route *route = find_route(request, id, &path_known);
+
+	(void)daemon;
+	return !route || route->flags & ROUTE_FAST ? HTTP_FAST : HTTP_SLOW;
+}
+
+int call_answer_json(struct call *call, int status, struct json_object *json)
+{
+	http_response_json(call->response, status, json);
+	json_object_put(json);
+	return 0;
+}
+
+int call_answer(struct call *call, int status)
+{
+	call->response->status = status;
+	return 0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Whether this host can do its work. Storage that hangs is asked by a thread that may hang with it.
+ */
+#ifndef VIRTXD_READINESS_H
+#define VIRTXD_READINESS_H
+
+#include "daemon.h"
+
+struct readiness;
+
+/* daemon->store is open. */
+struct readiness *readiness_start(struct daemon *daemon, struct error *err);
+/* A thread that hangs in the storage is left behind: then false, and daemon->store must live on. */
+bool readiness_stop(struct readiness *readiness);
+
+/* 0 when everything is there; ERR_UNAVAILABLE with what is not. Never blocks. */
+int readiness_check(struct daemon *daemon, struct error *err);
+
+#endif
