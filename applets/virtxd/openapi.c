@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Puts openapi.yaml into the executable: the assembler reads it from the folder that make runs in. */
+/* Puts openapi.yaml into the executable: the assembler reads it from the folder that make runs in.
+ */
 #include "openapi.h"
 
 __asm__(".section .rodata\n"

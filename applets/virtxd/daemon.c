@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Starts the parts in their order and stops them in the opposite one (spec: design.md, Daemon). */
+#include "daemon.h"
+
+#include "access.h"
+#include "background.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "collector.h"
+#include "hypervisor/embedded.h"
+#include "operations.h"
+#include "readiness.h"
+#include "recovery.h"
+#include "routes.h"
+#include "state.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define WAIT_MESSAGE_MS   5000
+#define WAIT_STEP_MS      500
+#define DRAIN_MS          30000
+#define HTTP_GRACE_MS     5000
+#define BACKGROUND_MS     5000
+#define HTTP_SILENT_MS    10000
+#define COLLECT_SILENT_MS 90000 /* a round may wait for a QEMU that hangs */
+#define LIBVIRT_SILENT_MS 60000
+
+int64_t daemon_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t daemon_monotonic_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int choose_host_name(struct daemon *daemon, struct error *err)
+{
+	if (*daemon->settings.host_name) {
+		str_copy(daemon->host_name, sizeof(daemon->host_name), daemon->settings.host_name);
+		return 0;
+	}
+	if (gethostname(daemon->host_name, sizeof(daemon->host_name) - 1) < 0)
+		return error_set_errno(err, ERR_INTERNAL, errno, "the name of this host");
+	return 0;
+}
+
+/* Where libvirt is: as configured, or the embedded driver below the state directory. */
+static char *choose_uri(const struct daemon *daemon, struct error *err)
+{
+	cleanup_free char *root = xasprintf("%s/qemu", daemon->settings.state_dir);
+	char *uri = NULL;
+
+	if (*daemon->settings.libvirt_uri)
+		return xstrdup(daemon->settings.libvirt_uri);
+	return hypervisor_embedded_prepare(root, &uri, err) < 0 ? NULL : uri;
+}
+
+static int start_hypervisor(struct daemon *daemon, struct error *err)
+{
+	cleanup_free char *uri = choose_uri(daemon, err);
+
+	if (!uri)
+		return -1;
+	daemon->inventory = inventory_new();
+	daemon->collector = collector_new(daemon);
+	daemon->hypervisor = hypervisor_start(
+		&(struct hypervisor_config){
+			.uri = uri,
+			.on_event = collector_on_event,
+			.on_connection = collector_on_connection,
+			.context = daemon->collector,
+		},
+		err);
+	return daemon->hypervisor ? 0 : -1;
+}
+
+/* Waits as long as the setting `wait` says, with a word every 5 s. */
+static int wait_for_hypervisor(
+	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+{
+	int64_t start = daemon_monotonic_ms(), next = start + WAIT_MESSAGE_MS;
+	int64_t limit =
+		daemon->settings.wait < 0 ? INT64_MAX : start + daemon->settings.wait * 1000;
+
+	for (;;) {
+		struct error why = {0};
+
+		if (hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, &why) == 0)
+			return 0;
+		int64_t now = daemon_monotonic_ms();
+		if (now >= limit)
+			return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why.message);
+		if (interrupted(context))
+			return error_set(err, ERR_CANCELLED, "stopped while waiting for libvirt");
+		if (now >= next) {
+			log_warning("waiting for libvirt", "reason", why.message);
+			next = now + WAIT_MESSAGE_MS;
+		}
+	}
+}
+
+/* KVM only where it is known to run a guest, unless the setting insists. */
+static void choose_virt_type(struct daemon *daemon)
+{
+	char why[256] = "not offered";
+
+	daemon->virt_type = (enum virt_type)daemon->settings.virt_type;
+	if (daemon->virt_type != VIRT_TYPE_AUTO)
+		return;
+	daemon->virt_type = VIRT_TYPE_QEMU;
+	if (daemon->caps.kvm && hypervisor_probe_kvm(daemon->hypervisor, why, sizeof(why)))
+		daemon->virt_type = VIRT_TYPE_KVM;
+	else
+		log_info("guests are emulated, without KVM", "reason", why);
+}
+
+/* What libvirt tells about the host. The test driver knows no QEMU, which is no reason not to
+ * start. */
+static int learn_host(struct daemon *daemon, struct error *err)
+{
+	struct hypervisor_host host = {0};
+	struct error why = {0};
+
+	if (hypervisor_get_host(daemon->hypervisor, &host, err) < 0)
+		return -1;
+	str_copy(daemon->arch, sizeof(daemon->arch), host.arch);
+	int result = state_choose_host_uuid(daemon->settings.state_dir, daemon->settings.host_uuid,
+		host.uuid, hypervisor_is_embedded(daemon->hypervisor), daemon->host_uuid, err);
+	hypervisor_host_clear(&host);
+	if (result < 0)
+		return -1;
+	if (hypervisor_get_caps(daemon->hypervisor, &daemon->caps, &why) < 0)
+		log_warning("capabilities of libvirt not read", "reason", why.message);
+	choose_virt_type(daemon);
+	return 0;
+}
+
+/* Standalone makes its own storage at the first start. */
+static int open_store(struct daemon *daemon, struct error *err)
+{
+	const struct settings *settings = &daemon->settings;
+	char cluster[UUID_TEXT_SIZE];
+
+	if (settings->standalone && store_init(settings->vms_dir, cluster, err) < 0)
+		return -1;
+	daemon->store = store_open(
+		&(struct store_config){
+			.vms_dir = settings->vms_dir,
+			.host_uuid = daemon->host_uuid,
+			.lock_manager = (enum lock_manager)settings->lock_manager,
+		},
+		err);
+	return daemon->store ? 0 : -1;
+}
+
+static void log_access(
+	void *context, const struct http_request *request, int status, int64_t microseconds)
+{
+	(void)context;
+	log_debug("access", "method", request->method, "target", request->target, "status",
+		LOG_NUM(status), "us", LOG_NUM(microseconds), "request", request->id, "client",
+		request->client);
+}
+
+static int start_http(struct daemon *daemon, struct error *err)
+{
+	const struct settings *settings = &daemon->settings;
+
+	daemon->access = access_new(daemon->settings.listen, daemon->host_name, daemon->inventory);
+	access_set_allowed(daemon->access, settings->allowed_hosts);
+	daemon->http = http_server_start(
+		&(struct http_server_config){
+			.listen = (const char *const *)settings->listen,
+			.threads = (unsigned)settings->threads,
+			.max_connections = (unsigned)settings->max_connections,
+			.classify = routes_classify,
+			.handle = routes_handle,
+			.on_done = log_access,
+			.context = daemon,
+		},
+		err);
+	return daemon->http ? 0 : -1;
+}
+
+static int start_parts(
+	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+{
+	if (choose_host_name(daemon, err) < 0)
+		return -1;
+	daemon->state_lock = state_lock(daemon->settings.state_dir, err);
+	if (daemon->state_lock < 0 || start_hypervisor(daemon, err) < 0 ||
+		wait_for_hypervisor(daemon, interrupted, context, err) < 0 ||
+		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
+		open_store(daemon, err) < 0)
+		return -1;
+	daemon->readiness = readiness_start(daemon, err);
+	if (!daemon->readiness)
+		return -1;
+	daemon->operations = operations_open(daemon->settings.state_dir, err);
+	if (!daemon->operations || recovery_run(daemon, err) < 0)
+		return -1;
+	return start_http(daemon, err);
+}
+
+/* Tells where the API is: in the log, and in STATE_DIR/address for programs. */
+static void announce(struct daemon *daemon)
+{
+	cleanup_free char *lines = xstrdup("");
+
+	for (size_t i = 0; daemon->settings.listen[i]; i++) {
+		const char *address = http_server_address(daemon->http, i);
+		cleanup_free char *before = lines;
+
+		lines = xasprintf("%s%s\n", before, address);
+		log_info("ready", "address", address, "host", daemon->host_name, "uuid",
+			daemon->host_uuid, "virt_type",
+			enum_name(&virt_type_names, (int)daemon->virt_type));
+	}
+	state_publish_address(daemon->settings.state_dir, lines);
+}
+
+int daemon_start(struct daemon *daemon, const struct settings *settings,
+	bool (*interrupted)(void *context), void *context, struct error *err)
+{
+	*daemon = (struct daemon){.state_lock = -1};
+	config_copy(settings_rows, &daemon->settings, settings);
+	if (start_parts(daemon, interrupted, context, err) < 0) {
+		daemon_stop(daemon);
+		return -1;
+	}
+	announce(daemon);
+	return 0;
+}
+
+/* Lets requests and operations end. False when some go on: what they use must not be freed then. */
+static bool drain(struct daemon *daemon)
+{
+	unsigned operations = 0, requests = 0;
+	int64_t end = daemon_monotonic_ms() + DRAIN_MS;
+
+	if (daemon->http)
+		state_publish_address(daemon->settings.state_dir, NULL);
+	if (daemon->operations)
+		operations = operations_drain(daemon->operations, DRAIN_MS);
+	int64_t left = end - daemon_monotonic_ms();
+	if (daemon->http)
+		requests = http_server_stop(
+			daemon->http, left > HTTP_GRACE_MS ? (unsigned)left : HTTP_GRACE_MS);
+	daemon->http = NULL;
+	bool idle = background_wait(BACKGROUND_MS);
+	if (!operations && !requests && idle)
+		return true;
+	log_warning("stopped in the middle of operations; the next start puts them right",
+		"operations", LOG_NUM(operations), "requests", LOG_NUM(requests));
+	return false;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	bool drained = drain(daemon);
+
+	collector_stop(daemon->collector);
+	bool storage_answers = readiness_stop(daemon->readiness);
+	if (!drained || !storage_answers)
+		return; /* the process ends now; freeing would take it from under a thread */
+	operations_close(daemon->operations);
+	access_free(daemon->access);
+	hypervisor_stop(daemon->hypervisor);
+	collector_free(daemon->collector);
+	store_close(daemon->store);
+	inventory_free(daemon->inventory);
+	if (daemon->state_lock >= 0)
+		close(daemon->state_lock);
+	settings_free(&daemon->settings);
+}
+
+void daemon_reload(struct daemon *daemon, const struct settings *settings)
+{
+	for (const struct config_row *row = settings_rows; row->key; row++) {
+		cleanup_free char *before = config_get(row, &daemon->settings);
+		cleanup_free char *now = config_get(row, settings);
+
+		if (!row->reloads && !str_equal(before, now))
+			log_warning("setting takes effect at the next start", "key", row->key);
+	}
+	log_set_level((enum log_level)settings->log_level);
+	access_set_allowed(daemon->access, settings->allowed_hosts);
+	log_info("configuration reloaded");
+}
+
+bool daemon_is_alive(struct daemon *daemon, const char **hangs)
+{
+	const struct {
+		const char *name;
+		int64_t seen, limit;
+	} parts[] = {
+		{"http", http_server_heartbeat(daemon->http), HTTP_SILENT_MS},
+		{"collector", collector_heartbeat(daemon->collector), COLLECT_SILENT_MS},
+		{"libvirt events", hypervisor_heartbeat(daemon->hypervisor), LIBVIRT_SILENT_MS},
+	};
+	int64_t now = daemon_monotonic_ms();
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (now - parts[i].seen > parts[i].limit) {
+			*hangs = parts[i].name;
+			return false;
+		}
+	}
+	return true;
+}
