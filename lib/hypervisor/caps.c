@@ -30,13 +30,13 @@ static int ask_machine(virConnectPtr connection, const char *machine, const char
 		return 0; /* not QEMU */
 	if (!xml)
 		return libvirt_error(err, "reading what guests can have");
-	caps = xml_open(xml, "domain capabilities", err);
+	caps = xpath_open(xml, "domain capabilities", err);
 	if (!caps)
 		return -1;
-	domain = xml_text(caps, "/domainCapabilities/domain");
+	domain = xpath_text(caps, "/domainCapabilities/domain");
 	expression = xasprintf(
 		"boolean(/domainCapabilities/os/enum[@name='firmware'][value='%s'])", firmware);
-	*found = xml_is_true(caps, expression);
+	*found = xpath_is_true(caps, expression);
 	if (kvm)
 		*kvm = str_equal(domain, "kvm");
 	return 0;

@@ -30,16 +30,16 @@ static int read_capabilities(struct hypervisor *hypervisor, virConnectPtr connec
 
 	if (!xml)
 		return libvirt_error(err, "reading the host's capabilities");
-	caps = xml_open(xml, "capabilities", err);
+	caps = xpath_open(xml, "capabilities", err);
 	if (!caps)
 		return -1;
-	uuid = uuid_lasts(hypervisor) ? xml_text(caps, "/capabilities/host/uuid") : xstrdup("");
+	uuid = uuid_lasts(hypervisor) ? xpath_text(caps, "/capabilities/host/uuid") : xstrdup("");
 	if (!uuid_canonical(uuid, host->uuid) && *uuid)
 		return error_set(err, ERR_HYPERVISOR, "libvirt gives the host a UUID that is none");
-	host->arch = xml_text(caps, "/capabilities/host/cpu/arch");
-	host->vendor = xml_text(caps, "/capabilities/host/cpu/vendor");
-	host->model = xml_text(caps, "/capabilities/host/cpu/model");
-	tsc = xml_text(caps, "/capabilities/host/cpu/counter[@name='tsc']/@frequency");
+	host->arch = xpath_text(caps, "/capabilities/host/cpu/arch");
+	host->vendor = xpath_text(caps, "/capabilities/host/cpu/vendor");
+	host->model = xpath_text(caps, "/capabilities/host/cpu/model");
+	tsc = xpath_text(caps, "/capabilities/host/cpu/counter[@name='tsc']/@frequency");
 	if (!str_parse_int(tsc, 0, INT64_MAX, &host->tsc_hz))
 		host->tsc_hz = 0;
 	return 0;
@@ -50,13 +50,13 @@ static void read_firmware(virConnectPtr connection, struct hypervisor_host *host
 {
 	struct error ignored = {0};
 	cleanup_free char *xml = libvirt.virConnectGetSysinfo(connection, 0);
-	cleanup_xpath xmlXPathContextPtr sysinfo = xml ? xml_open(xml, "sysinfo", &ignored) : NULL;
+	cleanup_xpath xmlXPathContextPtr sysinfo = xml ? xpath_open(xml, "sysinfo", &ignored) : NULL;
 
 	host->firmware_version =
-		sysinfo ? xml_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='version'])")
+		sysinfo ? xpath_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='version'])")
 			: xstrdup("");
 	host->firmware_date =
-		sysinfo ? xml_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='date'])")
+		sysinfo ? xpath_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='date'])")
 			: xstrdup("");
 }
 

@@ -7,7 +7,7 @@
 
 #define XML_MAX (16 * 1024 * 1024) /* capabilities of a large NUMA machine are below 1 MiB */
 
-xmlXPathContextPtr xml_open(const char *text, const char *what, struct error *err)
+xmlXPathContextPtr xpath_open(const char *text, const char *what, struct error *err)
 {
 	size_t len = strlen(text);
 	xmlXPathContextPtr context = NULL;
@@ -25,7 +25,7 @@ xmlXPathContextPtr xml_open(const char *text, const char *what, struct error *er
 	return context;
 }
 
-void xml_close(xmlXPathContextPtr *context)
+void xpath_close(xmlXPathContextPtr *context)
 {
 	if (!*context)
 		return;
@@ -34,7 +34,7 @@ void xml_close(xmlXPathContextPtr *context)
 	*context = NULL;
 }
 
-char *xml_text(xmlXPathContextPtr context, const char *expression)
+char *xpath_text(xmlXPathContextPtr context, const char *expression)
 {
 	xmlXPathObjectPtr object = xmlXPathEvalExpression((const xmlChar *)expression, context);
 	xmlChar *value = object ? xmlXPathCastToString(object) : NULL;
@@ -45,7 +45,7 @@ char *xml_text(xmlXPathContextPtr context, const char *expression)
 	return text;
 }
 
-bool xml_is_true(xmlXPathContextPtr context, const char *expression)
+bool xpath_is_true(xmlXPathContextPtr context, const char *expression)
 {
 	xmlXPathObjectPtr object = xmlXPathEvalExpression((const xmlChar *)expression, context);
 	bool value = object && xmlXPathCastToBoolean(object);

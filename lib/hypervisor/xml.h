@@ -10,13 +10,13 @@
 
 /* NULL with ERR_HYPERVISOR when it is not XML; what names it in the message. The caller frees it
  * (cleanup_xpath). */
-xmlXPathContextPtr xml_open(const char *text, const char *what, struct error *err);
-void xml_close(xmlXPathContextPtr *context);
-#define cleanup_xpath CLEANUP(xml_close)
+xmlXPathContextPtr xpath_open(const char *text, const char *what, struct error *err);
+void xpath_close(xmlXPathContextPtr *context);
+#define cleanup_xpath CLEANUP(xpath_close)
 
 /* The string value of an expression, "" when nothing matches; the caller frees it. */
-char *xml_text(xmlXPathContextPtr context, const char *expression);
+char *xpath_text(xmlXPathContextPtr context, const char *expression);
 /* Whether an expression is true. */
-bool xml_is_true(xmlXPathContextPtr context, const char *expression);
+bool xpath_is_true(xmlXPathContextPtr context, const char *expression);
 
 #endif

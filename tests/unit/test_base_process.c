@@ -101,6 +101,12 @@ static void test_tells_status_and_last_words(void **state)
 	error_clear(&err);
 	assert_int_equal(run_shell("kill -TERM $$", NULL, &err), -1);
 	assert_string_equal(err.message, "sh was ended by signal 15 (TERM)");
+	error_clear(&err);
+	assert_int_equal(run_shell("printf 'b\\303\\266se \\033[1m' >&2; exit 1", NULL, &err), -1);
+	assert_string_equal(err.message, "sh failed with exit status 1: b\303\266se  [1m");
+	error_clear(&err);
+	assert_int_equal(run_shell("printf 'b\\303se' >&2; exit 1", NULL, &err), -1);
+	assert_string_equal(err.message, "sh failed with exit status 1: b?se");
 }
 
 static void test_keeps_only_the_last_words(void **state)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define CHUNKED   "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
 /* The handlers' side: slow requests wait at a gate that the test opens. */
@@ -65,7 +66,7 @@ static void handle(
 	void *context, const struct http_request *request, struct http_response *response)
 {
 	(void)context;
-	if (str_starts_with(request->path, "/slow"))
+	if (str_starts_with(request->path, "/slow") || str_equal(request->path, "/stuck"))
 		pass_gate(request->path);
 	if (str_equal(request->path, "/large")) {
 		response->body = http_body_ref(large);
@@ -234,8 +235,7 @@ static void test_bodies(void **state)
 {
 	static const char *const requests[] = {
 		"POST /echo?q HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-		"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-		"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+		CHUNKED "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
 		"\r\n\r\nDELETE /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
 	};
 	struct http_server *server = start((struct http_server_config){0});
@@ -494,6 +494,27 @@ static void test_slow_handlers_do_not_block_fast_ones(void **state)
 	stop(server);
 }
 
+/* A fast handler that blocks after all holds up one thread only. */
+static void test_fast_handlers_may_block(void **state)
+{
+	struct http_server *server = start((struct http_server_config){0});
+	int blocked[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		blocked[i] = dial(server);
+		raw_send(blocked[i], GET("/stuck"));
+		WAIT_FOR(gate_inside() == i + 1);
+		assert_int_equal(ask(server, GET("/fast")), 200);
+	}
+	gate_set(true);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(raw_status(blocked[i]), 200);
+		close(blocked[i]);
+	}
+	stop(server);
+}
+
 /* They wait in order of arrival, a peer's in front of the others'. */
 static void test_order_of_slow_requests(void **state)
 {
@@ -641,6 +662,7 @@ int main(void)
 		cmocka_unit_test(test_header_injection),
 		cmocka_unit_test(test_pipelining),
 		cmocka_unit_test(test_slow_handlers_do_not_block_fast_ones),
+		cmocka_unit_test(test_fast_handlers_may_block),
 		cmocka_unit_test(test_order_of_slow_requests),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_stop_waits_for_handlers),

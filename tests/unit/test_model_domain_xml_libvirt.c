@@ -26,7 +26,7 @@
 #define DEFAULT_SEED   20261120
 #define DEFAULT_ROUNDS 200
 
-static char root[] = "/tmp/virtx-xml-XXXXXX";
+static char root[] = "/tmp/vxxml-XXXXXX";
 static virConnectPtr connection;
 
 /* A generator of our own: the same numbers on every machine. */

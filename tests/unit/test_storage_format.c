@@ -145,6 +145,11 @@ static void test_qcow2_damage(void **state)
 			fail_msg("byte %zu = %u passed", damage[i].at, damage[i].value);
 		assert_int_equal(err.code, ERR_STORAGE);
 	}
+	/* A name that is no text, in the last extension that fits. */
+	make_header(data);
+	put_name(data, 120, "base.raw");
+	memcpy(data + 104, "DATA\0\0\0\3\xff\xfe\xfd\0\0\0\0\0", 16);
+	assert_int_equal(parse(data, 512, &header, &err), -1);
 	make_header(data);
 	for (size_t len = 0; len < 104; len++)
 		assert_int_equal(parse(data, len, &header, &err), -1);
