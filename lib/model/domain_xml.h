@@ -53,9 +53,11 @@ struct domain_reading {
 };
 
 /*
- * Reads domain XML of len bytes (inactive or live form), hostile or not: no entities, no network,
- * bounded depth and size. -1 with ERR_STORED_DATA when it is not a domain with a UUID; a domain
- * that is merely foreign is a success. On -1 it is empty.
+ * Reads domain XML of len bytes (inactive or live form), hostile or not: no document type, no
+ * network, bounded depth and size. The definition is what the domain has, not checked against the
+ * rules for definitions: it may hold more devices than they allow (up to 256 of a kind). An
+ * attached cloud-init seed is not part of it. -1 with ERR_STORED_DATA when it is not a domain with
+ * a UUID; a domain that is merely foreign is a success. On -1 it is empty.
  */
 int domain_xml_read(const char *xml, size_t len, const char *vms_dir,
 	struct domain_reading *reading, struct error *err);
@@ -63,14 +65,20 @@ void domain_reading_free(struct domain_reading *reading);
 #define cleanup_reading CLEANUP(domain_reading_free)
 
 /*
- * The new definition put into the domain XML that is there, for update: what the definition
- * describes is replaced, everything else (devices that others added, foreign metadata, the
- * operation log) stays. The caller frees it; NULL with ERR_STORED_DATA or ERR_INVALID.
+ * The validated new definition put into the inactive domain XML that is there, for update: what the
+ * definition describes and has changed is replaced; everything else stays (devices that others
+ * added, what they set on devices that stay, foreign metadata, the operation log, UUID, and MACs
+ * and genid that the definition leaves open). Of the options full_firmware counts only when the
+ * firmware changes, vdagent and console_log not at all. The caller frees it; NULL with
+ * ERR_STORED_DATA or ERR_INVALID.
  */
 char *domain_xml_update(const char *xml, size_t len, const struct vmdef *def,
 	const struct domain_xml_options *options, struct error *err);
 
-/* The children of one <data-op> element, ready for virDomainSetMetadata. The caller frees it. */
+/*
+ * One <data-op> element without its namespace, which libvirt puts in: for virDomainSetMetadata with
+ * the key "data-op" and the namespace below. The caller frees it.
+ */
 char *domain_xml_oplog_element(enum oplog_op op, const struct oplog_entry *entry);
 /* "virtx-op-VmBoot": its namespace. */
 void domain_xml_oplog_uri(enum oplog_op op, char uri[static 40]);

@@ -7,10 +7,10 @@
 #define LEASES_WITHOUT_SEED 7
 
 const struct bus_words domain_bus_words[] = {
-	[DISK_BUS_VIRTIO_BLK] = {"virtio", "virtio", ""},
-	[DISK_BUS_VIRTIO_SCSI] = {"scsi", "scsi", "virtio-scsi"},
-	[DISK_BUS_SATA] = {"sata", "sata", ""},
-	[DISK_BUS_SCSI] = {"scsi", "scsi", "lsilogic"},
+	[DISK_BUS_VIRTIO_BLK] = {"virtio", ""},
+	[DISK_BUS_VIRTIO_SCSI] = {"scsi", "virtio-scsi"},
+	[DISK_BUS_SATA] = {"sata", ""},
+	[DISK_BUS_SCSI] = {"scsi", "lsilogic"},
 };
 const char *const domain_net_models[] = {
 	[NETMODEL_VIRTIO] = "virtio",
@@ -67,7 +67,7 @@ static void add_target(xmlNode *element, const struct disk *disk, const struct c
 	char name[] = {virtio ? 'v' : 's', 'd', (char)('a' + letter), '\0'};
 
 	xml_set(target, "dev", name);
-	xml_set(target, "bus", domain_bus_words[disk->bus].target);
+	xml_set(target, "bus", domain_bus_words[disk->bus].bus);
 }
 
 static void add_alias(xmlNode *element, const struct disk *disk, int index)
@@ -75,7 +75,7 @@ static void add_alias(xmlNode *element, const struct disk *disk, int index)
 	const struct bus_words *words = &domain_bus_words[disk->bus];
 	cleanup_free char *alias =
 		xasprintf("ua-%c_%c_%s_%s_%d", disk->man == DISK_MANAGED ? 'M' : 'U',
-			ALIAS_PROV[disk->prov], words->alias_type, words->controller, index);
+			ALIAS_PROV[disk->prov], words->bus, words->controller, index);
 
 	xml_set(xml_add(element, "alias", NULL), "name", alias);
 }

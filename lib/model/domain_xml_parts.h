@@ -12,11 +12,11 @@
 #define NS_OPLOG_START "virtx-op-"
 #define LOCKSPACE      "__VIRTX__DISKS__"
 
-/* Bus and controller model as libvirt, and as the aliases of our disks, call them. */
+/* A bus as <target>, and the controller's model as <controller>, call it; aliases of our disks have
+ * both. */
 struct bus_words {
-	const char *target; /* bus of <target>, for aliases of virtio, scsi and sata too */
-	const char *alias_type;
-	const char *controller; /* model of the SCSI controller, "" for others */
+	const char *bus;
+	const char *controller; /* "" for other buses than SCSI */
 };
 
 extern const struct bus_words domain_bus_words[DISK_BUS_SCSI + 1];
