@@ -112,7 +112,10 @@ static int check_character(xmlNode *device, const char *console_log, struct erro
 	const char *log = xml_attr(xml_child(device, "log"), "file");
 	bool channel = xml_is(device, "channel");
 
-	if (!is_among(xml_attr(device, "type"), channel ? channel_types : character_types))
+	const char *type = xml_attr(device, "type");
+
+	/* Without one it is a pty. */
+	if (type && !is_among(type, channel ? channel_types : character_types))
 		return refuse(err, device, "its type is not one of VirtX");
 	if (log && (!console_log || !str_equal(log, console_log)))
 		return refuse(err, device, "it is logged to a file out of place");
