@@ -353,6 +353,12 @@ static const char *tail_text(struct run *run)
 	}
 	while ((*text & 0xc0) == 0x80)
 		text++;
+	/* Errors are UTF-8; what a program writes need not be. */
+	bool plain = !str_is_utf8(text);
+	for (char *c = text; plain && *c; c++) {
+		if (*c & 0x80)
+			*c = '?';
+	}
 	return text;
 }
 

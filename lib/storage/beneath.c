@@ -54,7 +54,7 @@ int beneath_open_dir(int root, const char *path, struct error *err)
 
 int beneath_open_file(int root, const char *path, int flags, struct error *err)
 {
-	cleanup_close int handle = beneath_open_raw(root, path, O_PATH | O_NOFOLLOW);
+	cleanup_close int handle = beneath_open_raw(root, path, O_PATH);
 	struct stat info;
 
 	if (handle < 0 || fstat(handle, &info) < 0)

@@ -2,7 +2,7 @@
 /* The header of a qcow2 image: see qcow2.h. Everything in it is hostile. */
 #include "storage/qcow2.h"
 
-#include <string.h>
+#include "base/str.h"
 
 #define MAGIC              0x514649fbU /* "QFI\xfb" */
 #define V2_HEADER          72
@@ -29,40 +29,42 @@ static int take_name(char *name, size_t size, const uint8_t *data, size_t len)
 		return -1;
 	memcpy(name, data, len);
 	name[len] = '\0';
+	/* It is shown to people and sent in JSON. */
+	return str_is_utf8(name) && !str_has_control(name) ? 0 : -1;
+}
+
+/* One extension's content; those that do not concern us are fine. */
+static int take_extension(
+	struct qcow2_header *header, uint32_t type, const uint8_t *data, size_t len)
+{
+	if (type == EXT_BACKING_FORMAT)
+		return take_name(header->backing_format, sizeof(header->backing_format), data, len);
+	if (type == EXT_DATA_FILE)
+		return take_name(header->data_file, sizeof(header->data_file), data, len);
 	return 0;
 }
 
-/* The extensions between header and backing file name. */
+/*
+ * The extensions between header and backing file name, each padded to 8 bytes. Their end marker may
+ * be missing only where it does not fit any more.
+ */
 static int parse_extensions(
 	const uint8_t *data, size_t at, size_t end, struct qcow2_header *header, struct error *err)
 {
 	while (end - at >= 8) {
 		uint32_t type = be32(data + at);
 		size_t len = be32(data + at + 4);
-		int taken = 0;
+		size_t padded = (len + 7) & ~(size_t)7;
 
 		at += 8;
 		if (type == EXT_END)
 			return 0;
-		if (len > end - at)
-			break;
-		if (type == EXT_BACKING_FORMAT)
-			taken = take_name(header->backing_format, sizeof(header->backing_format),
-				data + at, len);
-		else if (type == EXT_DATA_FILE)
-			taken = take_name(
-				header->data_file, sizeof(header->data_file), data + at, len);
-		if (taken < 0)
-			break;
-		len = (len + 7) & ~(size_t)7;
-		if (len > end - at)
-			break;
-		at += len;
+		if (padded > end - at || take_extension(header, type, data + at, len) < 0)
+			return error_set(
+				err, ERR_STORAGE, "its qcow2 header extensions are damaged");
+		at += padded;
 	}
-	/* An end without its marker is permitted only where nothing fits any more. */
-	if (end - at < 8)
-		return 0;
-	return error_set(err, ERR_STORAGE, "its qcow2 header extensions are damaged");
+	return 0;
 }
 
 int qcow2_parse(const uint8_t *data, size_t len, struct qcow2_header *header, struct error *err)
