@@ -230,6 +230,20 @@ unsigned evict_waiting(struct http_server *server)
 	return others;
 }
 
+/* A worker that has been at it for a whole turn must not keep the others from polling. */
+static void relieve_pollers(struct http_server *server)
+{
+	int64_t now = server_now_ms();
+
+	for (unsigned i = 0; i < server->config.threads; i++) {
+		struct worker *worker = &server->workers[i];
+		int64_t since = atomic_load(&worker->busy_since);
+
+		if (since && now - since >= TURN_MS)
+			reception_cede(worker);
+	}
+}
+
 /* Listeners that had no descriptor left may try again. */
 static void wake_listeners(struct http_server *server)
 {
@@ -248,6 +262,7 @@ void *housekeeping_run(void *argument)
 
 		pthread_mutex_unlock(&server->lock);
 		expire(server);
+		relieve_pollers(server);
 		if (!atomic_load(&server->stopping))
 			wake_listeners(server);
 		atomic_store(&server->heartbeat, server_now_ms());

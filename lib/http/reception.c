@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The workers' loop. All wait on one epoll set; who gets an event works on it to
- * the end, so a fast request is never handed from thread to thread.
+ * The workers' loop. Who gets an event works on it to the end, so a fast request is never handed
+ * from thread to thread.
+ *
+ * Only a few workers at a time hold a poller's place and wait for events; more of them would only
+ * wake each other (a third of the processor time of a request). Before a handler that may block the
+ * place goes to another worker; housekeeping does that for one that blocks although it should not.
  */
 #include "http/server_private.h"
 
@@ -27,8 +31,15 @@ static bool claim(struct connection *connection)
 	return mine;
 }
 
+void reception_cede(struct worker *worker)
+{
+	if (atomic_exchange(&worker->polls, false))
+		sem_post(&worker->server->pollers);
+}
+
 void reception_give_back(struct worker *worker)
 {
+	reception_cede(worker);
 	while (worker->event + 1 < worker->n_events) {
 		struct source *source = worker->events[++worker->event].data.ptr;
 		struct connection *connection = (struct connection *)source;
@@ -69,7 +80,14 @@ void *reception_run(void *argument)
 	bool detached;
 
 	while (!atomic_load(&server->ended)) {
+		atomic_store(&worker->busy_since, 0);
+		if (!atomic_load(&worker->polls)) {
+			if (sem_wait(&server->pollers))
+				continue;
+			atomic_store(&worker->polls, true);
+		}
 		worker->n_events = epoll_wait(server->epoll, worker->events, EVENT_BATCH, -1);
+		atomic_store(&worker->busy_since, server_now_ms());
 		for (worker->event = 0; worker->event < worker->n_events; worker->event++)
 			handle_event(worker, worker->events[worker->event].data.ptr);
 	}

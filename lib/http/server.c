@@ -49,6 +49,15 @@ static void set_defaults(struct http_server_config *config)
 	set_unsigned(&config->drain_ms, 2000);
 }
 
+/* Clients and handlers need processors too; one thread stays out to take over. */
+static unsigned poller_places(unsigned threads)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned places = processors > 3 ? (unsigned)processors / 2 : 1;
+
+	return places < threads ? places : threads - 1;
+}
+
 static struct http_server *server_new(const struct http_server_config *config)
 {
 	struct http_server *server = xcalloc(1, sizeof(*server));
@@ -67,6 +76,7 @@ static struct http_server *server_new(const struct http_server_config *config)
 		random = (unsigned)server_now_us();
 	snprintf(server->id_prefix, sizeof(server->id_prefix), "%08x", random);
 	atomic_store(&server->heartbeat, server_now_ms());
+	sem_init(&server->pollers, 0, poller_places(server->config.threads));
 	server->epoll = -1;
 	server->wake = (struct source){SOURCE_WAKE, -1};
 	return server;
@@ -96,6 +106,7 @@ static void server_free(struct http_server *server)
 		close(server->epoll);
 	if (server->wake.fd >= 0)
 		close(server->wake.fd);
+	sem_destroy(&server->pollers);
 	pthread_cond_destroy(&server->changed);
 	pthread_mutex_destroy(&server->lock);
 	free(server->listeners);
@@ -165,6 +176,8 @@ static unsigned end_threads(struct http_server *server)
 	atomic_store(&server->ended, true);
 	pthread_cond_broadcast(&server->changed);
 	eventfd_write(server->wake.fd, 1);
+	for (unsigned i = 0; i < server->n_workers; i++)
+		sem_post(&server->pollers);
 	wait_for_workers(server);
 	for (unsigned i = 0; i < server->n_workers; i++) {
 		struct worker *worker = &server->workers[i];

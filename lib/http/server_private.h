@@ -17,6 +17,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 
@@ -98,6 +99,8 @@ struct worker {
 	atomic_bool in_handler;
 	bool done;	 /* under server->lock */
 	bool detached;	 /* left running by stop, with a reference; under server->lock */
+	atomic_bool polls; /* has a poller's place, see reception.c */
+	atomic_int_fast64_t busy_since; /* ms, when it got the events it works on; 0: none */
 	bool holds_slow; /* has one of the slow_threads places */
 	struct epoll_event events[EVENT_BATCH];
 	int n_events;
@@ -119,6 +122,7 @@ struct http_server {
 	char id_prefix[9];
 	atomic_uint next_id;
 	atomic_bool stopping; /* no new connections, every answer closes */
+	sem_t pollers;	      /* free pollers' places */
 	atomic_bool ended;    /* threads return */
 	atomic_uint references; /* once ended: of stop and of each worker that it left running */
 	atomic_size_t buffered;
@@ -147,7 +151,9 @@ void server_release(struct http_server *server);
 void *reception_run(void *worker);
 /* Has the source report its next event; the caller holds a connection's lock. */
 void reception_arm(const struct http_server *server, struct source *source, uint32_t events);
-/* Leaves events that this worker fetched to the others, before it blocks in a handler. */
+/* Passes the worker's poller's place on, if it has one; any thread may call it. */
+void reception_cede(struct worker *worker);
+/* Leaves the place and events that this worker fetched to the others, before it blocks in a handler. */
 void reception_give_back(struct worker *worker);
 
 /* connection.c */
