@@ -169,8 +169,13 @@ static void compute_processor(const struct host_files *files, const struct host_
 	if (last->at_ns && round->at_ns > last->at_ns) {
 		uint64_t rate = host_stats_rate(last->busy_ns, busy, round->at_ns - last->at_ns);
 
-		/* ns of work per second: a billion is one CPU fully used. */
+		/*
+		 * ns of work per second: a billion is one CPU fully used. The counters and the clock
+		 * are not read at the same moment, so short intervals may give more than there is.
+		 */
 		cpu->used = clamp((int64_t)((double)rate / 1e9 * round->mhz));
+		if (cpu->used > cpu->total)
+			cpu->used = cpu->total;
 		cpu->free = clamp((int64_t)cpu->total - cpu->used);
 		cpu->used_vms = clamp(round->vms_mhz);
 		complete(cpu, cpu->reserved_vms);
