@@ -48,7 +48,7 @@ static char *list_join(char *const *list)
 	struct printbuf *text = buf_new();
 
 	for (size_t i = 0; list[i]; i++)
-		buf_format(text, "%s%s", i ? ", " : "", list[i]);
+		buf_format(text, "%s%s", i ? "," : "", list[i]);
 	return buf_steal(text);
 }
 

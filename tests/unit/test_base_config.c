@@ -83,7 +83,7 @@ static void test_defaults(void **state)
 
 	(void)state;
 	config_init(rows, &sample);
-	assert_state(&sample, "n|a, b|no|3|low");
+	assert_state(&sample, "n|a,b|no|3|low");
 	config_free(rows, &sample);
 	assert_null(sample.name);
 	assert_null(sample.list);
@@ -106,7 +106,7 @@ static void test_reads_text(void **state)
 				 "level = high",
 				 &err),
 		0);
-	assert_state(&sample, "two words|x, y, z|yes|-1|high");
+	assert_state(&sample, "two words|x,y,z|yes|-1|high");
 	assert_string_equal(sample.list[2], "z");
 	assert_null(sample.list[3]);
 	assert_int_equal(read_text(&sample, "name = a#b\nsome_list =\n", &err), 0);
@@ -217,13 +217,13 @@ static void test_reads_options(void **state)
 	assert_int_equal(read_options(&sample, &file, &err, "--some-list", "p,q", "--config", "x",
 				 "--flag", "--name=m=n", "--number", "-1", NULL),
 		0);
-	assert_state(&sample, "m=n|p, q|yes|-1|low");
+	assert_state(&sample, "m=n|p,q|yes|-1|low");
 	assert_string_equal(file, "x");
 	assert_int_equal(
 		read_options(&sample, &file, &err, "--flag", "no", "--level=high", NULL), 0);
-	assert_state(&sample, "m=n|p, q|no|-1|high");
+	assert_state(&sample, "m=n|p,q|no|-1|high");
 	assert_int_equal(read_options(&sample, &file, &err, "--flag=yes", "--flag", NULL), 0);
-	assert_state(&sample, "m=n|p, q|yes|-1|high");
+	assert_state(&sample, "m=n|p,q|yes|-1|high");
 	config_free(rows, &sample);
 }
 
@@ -254,7 +254,7 @@ static void test_refuses_bad_options(void **state)
 	error_clear(&err);
 	assert_int_equal(read_options(&sample, &file, &err, "word", NULL), -1);
 	assert_string_equal(err.message, "unexpected \"word\"");
-	assert_state(&sample, "n|a, b|no|3|low");
+	assert_state(&sample, "n|a,b|no|3|low");
 	config_free(rows, &sample);
 }
 
@@ -270,7 +270,7 @@ static void test_copies(void **state)
 		0);
 	config_copy(rows, &copy, &sample);
 	config_free(rows, &sample);
-	assert_state(&copy, "n|1, 2|yes|9|high");
+	assert_state(&copy, "n|1,2|yes|9|high");
 	config_free(rows, &copy);
 }
 
