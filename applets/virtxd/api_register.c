@@ -90,11 +90,12 @@ static int check_entry(struct daemon *daemon, const char *uuid, const char *xml,
 	size_t len = strlen(xml);
 
 	vm_ops_xml_options(daemon, uuid, &options, &console_log);
-	if (domain_xml_check_safe(xml, len, options.vms_dir, console_log, err) ||
-		domain_xml_read(xml, len, options.vms_dir, &reading, err))
+	if (domain_xml_read(xml, len, options.vms_dir, &reading, err))
 		return -1;
 	if (!str_equal(reading.uuid, uuid))
 		return error_set(err, ERR_REGISTER, "it holds another VM: %s", reading.uuid);
+	if (domain_xml_check_safe(xml, len, options.vms_dir, console_log, err))
+		return -1;
 	if (reading.foreign)
 		return error_set(err, ERR_REGISTER, "it holds a domain that VirtX did not make");
 	/* Its disks exist: they are judged like those of an update that keeps them. */
@@ -114,7 +115,9 @@ static int define_entry(struct daemon *daemon, const char *uuid, struct error *e
 	if (check_claims(daemon, uuid, err))
 		return -1;
 	xml = register_load(daemon->store, daemon->host_uuid, uuid, err);
-	if (!xml || check_entry(daemon, uuid, xml, err))
+	if (!xml)
+		return -1;
+	if (check_entry(daemon, uuid, xml, err))
 		return error_prefix(err, "register entry of VM %s", uuid);
 	if (hypervisor_define(daemon->hypervisor, xml, &stored, err))
 		return -1;
