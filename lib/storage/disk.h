@@ -51,7 +51,8 @@ int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 /*
  * Gives a disk back at delete: with remove, a managed image is removed (under its lease), then the
  * lease. Repeatable after a cut: what is gone already is a success. A disk whose lease is another
- * VM's is left alone: ERR_LEASE.
+ * VM's is left alone: ERR_LEASE; so is an image without a lease. ERR_BUSY while another operation
+ * works on it.
  */
 int disk_release(const struct store *store, const char *vm, const struct disk *disk, bool remove,
 	const struct disk_work *work, struct error *err);

@@ -37,7 +37,7 @@ struct store;
 int lease_create(const struct store *store, const char *name, const char *owner, struct error *err);
 
 /* Removes it when the LVB is the owner's; one that is not there is a success; ERR_LEASE when it is
- * another's. */
+ * another's, ERR_BUSY while work goes on under it. */
 int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err);
 
 /* Reads the LVB. ERR_NOT_FOUND without a resource, ERR_STORED_DATA when it holds no UUID. */

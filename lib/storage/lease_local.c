@@ -26,7 +26,7 @@ static int local_format(int fd, const char *name, struct error *err)
 
 static int fail_held(const char *name, struct error *err)
 {
-	return error_set(err, ERR_LEASE, "another operation holds the lease %s", name);
+	return error_set(err, ERR_BUSY, "another operation holds the lease %s", name);
 }
 
 static int local_check_free(int fd, const char *name, struct error *err)

@@ -16,7 +16,7 @@ struct lock_manager_ops {
 	int (*prepare)(int root, struct error *err);
 	/* Formats the new, empty resource file NAME that is open as fd; the LVB comes after. */
 	int (*format)(int fd, const char *name, struct error *err);
-	/* 0 when nobody works under the resource file open as fd; ERR_LEASE otherwise. */
+	/* 0 when nobody works under the resource file open as fd; ERR_BUSY otherwise. */
 	int (*check_free)(int fd, const char *name, struct error *err);
 	/*
 	 * Takes the resource for this process until it exits or closes fd and its copies: ERR_LEASE

@@ -53,8 +53,8 @@ int work_parse(int argc, char **argv, struct work *work, struct error *err);
 
 /*
  * lease-run's side: takes the VM's lease (where there is one) and the disk's, checks that both are
- * the VM's, does the work. The leases are given back when the process exits. ERR_LEASE, ERR_EXISTS,
- * ERR_STORAGE, ERR_CANCELLED.
+ * the VM's, does the work. The leases are given back when the process exits. ERR_LEASE,
+ * ERR_BUSY, ERR_EXISTS, ERR_STORAGE, ERR_CANCELLED.
  */
 int work_perform(const struct work *work, const struct work_report *report, struct error *err);
 

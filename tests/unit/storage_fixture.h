@@ -53,7 +53,7 @@ static inline int fixture_empty(void **state)
 {
 	struct fixture *fixture = xcalloc(1, sizeof(*fixture));
 
-	str_copy(fixture->folder, sizeof(fixture->folder), "/tmp/virtx-storage-XXXXXX");
+	str_copy(fixture->folder, sizeof(fixture->folder), "/tmp/virtx-XXXXXX");
 	if (!mkdtemp(fixture->folder))
 		return -1;
 	snprintf(fixture->vms, sizeof(fixture->vms), "%s/vms", fixture->folder);

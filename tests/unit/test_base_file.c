@@ -19,7 +19,7 @@ static char folder[64];
 static int set_up(void **state)
 {
 	(void)state;
-	str_copy(folder, sizeof(folder), "/tmp/virtx-file-XXXXXX");
+	str_copy(folder, sizeof(folder), "/tmp/virtx-XXXXXX");
 	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
 }
 

@@ -341,7 +341,7 @@ static void test_lease_is_held_by_another_operation(void **state)
 		assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
 		error_clear(&err);
 		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), -1);
-		assert_int_equal(err.code, ERR_LEASE);
+		assert_int_equal(err.code, ERR_BUSY);
 		assert_non_null(strstr(err.message, names[i]));
 		assert_true(file_exists(disk.path));
 		close(fd);

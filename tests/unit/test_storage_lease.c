@@ -151,7 +151,7 @@ static void test_held_is_not_removed(void **state)
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
 	assert_int_equal(lease_remove(fixture->store, NAME, VM, &err), -1);
-	assert_int_equal(err.code, ERR_LEASE);
+	assert_int_equal(err.code, ERR_BUSY);
 	close(fd);
 	error_clear(&err);
 	assert_int_equal(lease_remove(fixture->store, NAME, VM, &err), 0);
