@@ -77,7 +77,8 @@ static void graft_resources(
 	if (old->hugepages != def->hugepages ||
 		(def->hugepages && !same_topology(&old->cpu, &def->cpu)))
 		graft(domain, fresh, "memoryBacking");
-	if (!same_topology(&old->cpu, &def->cpu)) {
+	/* libvirt takes the placement of vcpus for that of memory where numatune is missing. */
+	if (!same_topology(&old->cpu, &def->cpu) || old->numa_placement != def->numa_placement) {
 		graft(domain, fresh, "vcpu");
 		xml_remove(xml_child(domain, "vcpus"));
 	}

@@ -168,6 +168,19 @@ static void random_definition(struct vmdef *def)
 		fail_msg("not a valid definition: %s", err.message);
 }
 
+/* Another definition that may share what an update then leaves alone. */
+static void random_change(struct vmdef *changed, const struct vmdef *def)
+{
+	random_definition(changed);
+	if (chance(50)) {
+		free(changed->cpu.model);
+		changed->cpu = def->cpu;
+		changed->cpu.model = xstrdup(def->cpu.model);
+	}
+	if (chance(50))
+		changed->memory_mib = def->memory_mib;
+}
+
 static virDomainPtr define(const char *xml)
 {
 	virDomainPtr domain = libvirt.virDomainDefineXMLFlags(connection, xml, 0);
@@ -390,7 +403,7 @@ static void one_round(void)
 
 	uuid_make(uuid);
 	random_definition(&def);
-	random_definition(&changed);
+	random_change(&changed, &def);
 	init_options(&options, uuid);
 	cleanup_free char *xml = domain_xml_write(&def, &options, &err);
 

@@ -186,6 +186,23 @@ static void test_macs_and_genid_stay(void **state)
 	assert_lacks(moved, "52:54:00:8c:25:ef");
 }
 
+/* libvirt would make a placement of vcpus that stays into one of memory. */
+static void test_placement_goes_with_the_vcpus(void **state)
+{
+	cleanup_free char *golden = read_text(GOLDEN, "hugepages-numa", ".xml");
+	cleanup_free char *as_libvirt = replaced(golden, "<vcpu>", "<vcpu placement='auto'>");
+	cleanup_vmdef struct vmdef def = {0};
+
+	(void)state;
+	load_golden("hugepages-numa", &def);
+	def.numa_placement = false;
+	cleanup_free char *updated = update_or_fail(as_libvirt, &def);
+
+	assert_lacks(updated, "placement=\"auto\"");
+	assert_lacks(updated, "numatune");
+	assert_has(updated, "<hugepages/>");
+}
+
 static void test_kvm_becomes_tcg(void **state)
 {
 	cleanup_free char *golden = read_text(GOLDEN, "minimal-uefi", ".xml");
@@ -303,6 +320,7 @@ int main(void)
 		cmocka_unit_test(test_data_vm_stays_first),
 		cmocka_unit_test(test_extras_of_a_disk_stay),
 		cmocka_unit_test(test_macs_and_genid_stay),
+		cmocka_unit_test(test_placement_goes_with_the_vcpus),
 		cmocka_unit_test(test_kvm_becomes_tcg),
 		cmocka_unit_test(test_other_chipset),
 		cmocka_unit_test(test_leases_are_made_anew),
