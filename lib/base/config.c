@@ -226,7 +226,7 @@ static int read_line(
 	char *equals = strchr(key, '=');
 
 	if (!equals)
-		return error_set(err, ERR_INVALID, "\"%.80s\" is not KEY = VALUE", key);
+		return error_set(err, ERR_INVALID, "not KEY = VALUE: %s", key);
 	*equals = '\0';
 	trim_end(key);
 	const struct config_row *row = find_key(rows, key);

@@ -119,7 +119,7 @@ static void test_refuses_bad_text(void **state)
 	static const struct {
 		const char *text, *message, *hint;
 	} cases[] = {
-		{"nonsense", "FILE:1: \"nonsense\" is not KEY = VALUE", ""},
+		{"nonsense", "FILE:1: not KEY = VALUE: nonsense", ""},
 		{"\nnmae = x", "FILE:2: there is no key \"nmae\"", "did you mean name?"},
 		{"zzzzzz = x", "FILE:1: there is no key \"zzzzzz\"", ""},
 		{"= x", "FILE:1: there is no key \"\"", ""},
