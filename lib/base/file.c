@@ -4,12 +4,11 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/uuid.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <stdint.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 static int fail(struct error *err, const char *what, const char *path)
@@ -78,14 +77,11 @@ char *file_read(const char *path, size_t max, size_t *len, struct error *err)
 
 void file_random_suffix(char suffix[static FILE_SUFFIX_SIZE])
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
-	uint8_t bytes[FILE_SUFFIX_SIZE - 1];
+	char uuid[UUID_TEXT_SIZE];
 
-	/* Up to 256 bytes come whole, also when a signal arrives. */
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		abort();
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		suffix[i] = letters[bytes[i] % 32];
+	/* The first digits of a random UUID are random ones. */
+	uuid_make(uuid);
+	memcpy(suffix, uuid, FILE_SUFFIX_SIZE - 1);
 	suffix[FILE_SUFFIX_SIZE - 1] = '\0';
 }
 

@@ -37,7 +37,7 @@ int file_write_atomic(
 int file_write_atomic_at(int dir, const char *name, const char *temp, const void *data, size_t len,
 	mode_t mode, struct error *err);
 
-/* Six random letters and their NUL, for temporary names. */
+/* Six random characters and their NUL, for temporary names. */
 #define FILE_SUFFIX_SIZE 7
 void file_random_suffix(char suffix[static FILE_SUFFIX_SIZE]);
 

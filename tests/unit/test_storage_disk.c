@@ -1,46 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * storage/disk.h: making, giving back and rolling back images, with the real qemu-img; and what is
- * left when anyone is killed meanwhile. This program is its own lease-run.
+ * storage/disk.h: making images and giving them back, with the real qemu-img. What is left when
+ * anyone is killed meanwhile is in test_storage_cut.c.
  */
-#include "storage_fixture.h"
-
-#include "applets/applets.h"
-#include "storage/disk.h"
+#include "storage_disk_fixture.h"
 
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-
-/* A disk at VMS/ds/PATH, whose path belongs to the test's list. */
-static struct disk make_disk(
-	const struct fixture *fixture, const char *path, enum disk_prov prov, int32_t size)
-{
-	return (struct disk){
-		.path = xasprintf("%s/ds/%s", fixture->vms, path),
-		.device = DISK_DEVICE_DISK,
-		.man = DISK_MANAGED,
-		.prov = prov,
-		.size_mib = size,
-	};
-}
-
-#define cleanup_disk CLEANUP(free_disk)
-static void free_disk(struct disk *disk)
-{
-	free(disk->path);
-}
-
-static uint64_t inode_of(const char *path)
-{
-	struct stat info;
-
-	return lstat(path, &info) == 0 ? (uint64_t)info.st_ino : 0;
-}
 
 /* What disk_provision told. */
 struct heard {
@@ -436,30 +405,6 @@ static void test_without_rename_noreplace(void **state)
 	assert_null(strstr(all, ".tmp"));
 }
 
-/* Puts a program of ours in qemu-img's place for one test. */
-static char *old_path;
-
-static void fake_qemu_img(const struct fixture *fixture, const char *script)
-{
-	struct error err = {0};
-	cleanup_free char *file = xasprintf("%s/qemu-img", fixture->folder);
-	cleanup_free char *text = xasprintf("#!/bin/sh\ncd %s\n%s\n", fixture->folder, script);
-	cleanup_free char *path = xasprintf("%s:%s", fixture->folder, getenv("PATH"));
-
-	assert_int_equal(file_write_atomic(file, text, strlen(text), 0755, &err), 0);
-	old_path = xstrdup(getenv("PATH"));
-	setenv("PATH", path, 1);
-}
-
-static int tear_down(void **state)
-{
-	if (old_path)
-		setenv("PATH", old_path, 1);
-	free(old_path);
-	old_path = NULL;
-	return fixture_tear_down(state);
-}
-
 static void test_qemu_img_fails(void **state)
 {
 	struct fixture *fixture = *state;
@@ -495,211 +440,6 @@ static void test_progress_of_slow_work(void **state)
 	assert_in_range(heard.percent, 50, 60);
 }
 
-/* Waits for a file of the fixture's folder and reads a process number from it. */
-static pid_t wait_for_pid(const struct fixture *fixture, const char *name)
-{
-	cleanup_free char *path = xasprintf("%s/%s", fixture->folder, name);
-
-	for (int i = 0; i < 1000; i++) {
-		struct error err = {0};
-		cleanup_free char *text = file_read(path, 100, NULL, &err);
-
-		if (text && strchr(text, '\n'))
-			return (pid_t)strtol(text, NULL, 10);
-		poll(NULL, 0, 20);
-	}
-	fail_msg("%s never came", name);
-	return -1;
-}
-
-static bool ends_soon(pid_t pid)
-{
-	cleanup_free char *path = xasprintf("/proc/%d/stat", pid);
-
-	for (int i = 0; i < 500; i++) {
-		struct error err = {0};
-		cleanup_free char *stat = file_read(path, 4096, NULL, &err);
-
-		if (!stat || strstr(stat, ") Z "))
-			return true;
-		poll(NULL, 0, 20);
-	}
-	return false;
-}
-
-#define HANG                                                                                     \
-	"echo $PPID > lease-run.tmp; mv lease-run.tmp lease-run.pid; echo $$ > pid; exec sleep " \
-	"1000"
-
-struct provisioning {
-	const struct fixture *fixture;
-	struct disk *disk;
-	struct disk_work work;
-	struct error err;
-	int result;
-};
-
-static void *provision_in_thread(void *context)
-{
-	struct provisioning *p = context;
-
-	p->result = disk_provision(p->fixture->store, VM, p->disk, &p->work, &p->err);
-	return NULL;
-}
-
-static void hang_and_stop(struct fixture *fixture, bool by_cancel, enum error_code code)
-{
-	atomic_bool cancel = false;
-	pthread_t thread;
-	cleanup_disk struct disk disk = make_disk(fixture, "a/x.raw", DISK_PROV_THIN, 8);
-	struct provisioning p = {.fixture = fixture, .disk = &disk, .work = {.cancel = &cancel}};
-	cleanup_free char *before = list_all(fixture);
-
-	fake_qemu_img(fixture, HANG);
-	assert_int_equal(pthread_create(&thread, NULL, provision_in_thread, &p), 0);
-	pid_t pid = wait_for_pid(fixture, "pid");
-	if (by_cancel)
-		atomic_store(&cancel, true);
-	else
-		kill(wait_for_pid(fixture, "lease-run.pid"), SIGKILL);
-	pthread_join(thread, NULL);
-	assert_int_equal(p.result, -1);
-	assert_string_equal(error_code_word(p.err.code), error_code_word(code));
-	assert_true(ends_soon(pid));
-	cleanup_free char *after = list_all(fixture);
-	assert_string_equal(before, after);
-}
-
-static void test_cancelled(void **state)
-{
-	hang_and_stop(*state, true, ERR_CANCELLED);
-}
-
-static void test_lease_run_is_killed(void **state)
-{
-	hang_and_stop(*state, false, ERR_STORAGE);
-}
-
-/* The daemon: provisions in a process of its own, which is then killed. */
-static void test_daemon_is_killed_while_it_works(void **state)
-{
-	struct fixture *fixture = *state;
-	struct error err = {0};
-	cleanup_disk struct disk disk = make_disk(fixture, "a/b/x.raw", DISK_PROV_THIN, 8);
-	cleanup_free char *before = list_all(fixture);
-
-	fake_qemu_img(fixture, HANG);
-	pid_t daemon_pid = fork();
-	if (daemon_pid == 0) {
-		disk_provision(fixture->store, VM, &disk, NULL, &err);
-		_exit(1);
-	}
-	pid_t qemu_img = wait_for_pid(fixture, "pid");
-	pid_t lease_run = wait_for_pid(fixture, "lease-run.pid");
-	kill(daemon_pid, SIGKILL);
-	assert_int_equal(waitpid(daemon_pid, NULL, 0), daemon_pid);
-	assert_true(ends_soon(lease_run));
-	assert_true(ends_soon(qemu_img));
-	cleanup_free char *cut = list_all(fixture);
-	assert_non_null(strstr(cut, ".virtx-" VM "-"));
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, 0, &err), 0);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, 0, &err), 0);
-	cleanup_free char *after = list_all(fixture);
-	assert_string_equal(before, after);
-}
-
-static int die_when_made(void *context, const char *path, uint64_t inode, struct error *err)
-{
-	(void)path;
-	(void)err;
-	if (write(*(int *)context, &inode, sizeof(inode)) == sizeof(inode))
-		kill(getpid(), SIGKILL);
-	return -1;
-}
-
-static void test_daemon_is_killed_when_the_image_is_noted(void **state)
-{
-	struct fixture *fixture = *state;
-	struct error err = {0};
-	uint64_t inode;
-	int ends[2];
-	cleanup_disk struct disk disk = make_disk(fixture, "a/x.qcow2", DISK_PROV_THIN, 8);
-	cleanup_free char *before = list_all(fixture);
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	pid_t pid = fork();
-	if (pid == 0) {
-		const struct disk_work work = {.on_made = die_when_made, .context = &ends[1]};
-
-		disk_provision(fixture->store, VM, &disk, &work, &err);
-		_exit(1);
-	}
-	assert_int_equal(read(ends[0], &inode, sizeof(inode)), sizeof(inode));
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, inode, &err), 0);
-	cleanup_free char *after = list_all(fixture);
-	assert_string_equal(before, after);
-	close(ends[0]);
-	close(ends[1]);
-}
-
-static void test_rollback_of_a_finished_image(void **state)
-{
-	struct fixture *fixture = *state;
-	struct error err = {0};
-	cleanup_disk struct disk disk = make_disk(fixture, "a/x.qcow2", DISK_PROV_THIN, 8);
-	cleanup_free char *before = list_all(fixture);
-
-	assert_int_equal(disk_provision(fixture->store, VM, &disk, NULL, &err), 0);
-	uint64_t inode = inode_of(disk.path);
-	/* Not the image that was noted: it stays, the lease goes. */
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, inode + 1, &err), 0);
-	assert_int_equal(inode_of(disk.path), inode);
-	cleanup_free char *gone = list_all(fixture);
-	assert_int_equal(unlink(disk.path), 0);
-	assert_null(strstr(gone, "/lock/"));
-	assert_int_equal(disk_provision(fixture->store, VM, &disk, NULL, &err), 0);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, inode_of(disk.path), &err), 0);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, inode, &err), 0);
-	cleanup_free char *after = list_all(fixture);
-	assert_string_equal(before, after);
-}
-
-static void test_rollback_keeps_foreign_directories(void **state)
-{
-	struct fixture *fixture = *state;
-	struct error err = {0};
-	cleanup_disk struct disk disk = make_disk(fixture, "shared/x/y.raw", DISK_PROV_THIN, 8);
-	cleanup_free char *shared = in_vms(fixture, "ds/shared");
-
-	assert_int_equal(mkdir(shared, 0755), 0);
-	assert_int_equal(chmod(shared, 0755), 0);
-	assert_int_equal(disk_provision(fixture->store, VM, &disk, NULL, &err), 0);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, inode_of(disk.path), &err), 0);
-	assert_true(is_there(fixture, "ds/shared"));
-	assert_false(is_there(fixture, "ds/shared/x"));
-}
-
-/* An existing image that is claimed is no one's to remove when the claim fails later. */
-static void test_rollback_of_a_claim(void **state)
-{
-	struct fixture *fixture = *state;
-	struct error err = {0};
-	cleanup_disk struct disk disk = make_disk(fixture, "x.raw", DISK_PROV_NONE, 0);
-	cleanup_disk struct disk bad = make_disk(fixture, "bad.qcow2", DISK_PROV_NONE, 0);
-
-	make_file(fixture, "ds/x.raw", "precious");
-	make_file(fixture, "ds/bad.qcow2", "not an image");
-	cleanup_free char *before = list_all(fixture);
-	assert_int_equal(disk_provision(fixture->store, VM, &disk, NULL, &err), 0);
-	assert_int_equal(disk.size_mib, 1);
-	assert_int_equal(disk_rollback(fixture->store, VM, &disk, 0, &err), 0);
-	assert_int_equal(disk_provision(fixture->store, VM, &bad, NULL, &err), -1);
-	assert_int_equal(err.code, ERR_STORAGE);
-	cleanup_free char *after = list_all(fixture);
-	assert_string_equal(before, after);
-}
-
 static void test_lease_run_refuses_odd_command_lines(void **state)
 {
 	(void)state;
@@ -720,7 +460,7 @@ static void test_lease_run_refuses_odd_command_lines(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-#define OPEN(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, tear_down)
+#define OPEN(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, tear_down_disks)
 		OPEN(test_makes_images),
 		OPEN(test_never_overwrites),
 		OPEN(test_leaves_the_datastore_by_no_way),
@@ -735,13 +475,6 @@ int main(int argc, char **argv)
 		OPEN(test_without_rename_noreplace),
 		OPEN(test_qemu_img_fails),
 		OPEN(test_progress_of_slow_work),
-		OPEN(test_cancelled),
-		OPEN(test_lease_run_is_killed),
-		OPEN(test_daemon_is_killed_while_it_works),
-		OPEN(test_daemon_is_killed_when_the_image_is_noted),
-		OPEN(test_rollback_of_a_finished_image),
-		OPEN(test_rollback_keeps_foreign_directories),
-		OPEN(test_rollback_of_a_claim),
 		cmocka_unit_test(test_lease_run_refuses_odd_command_lines),
 	};
 
