@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The HTTP client: what `virtx` speaks to a server, and hosts to each other.
- * Blocking, with deadlines on every step; one connection that is kept alive between calls and opened
- * again when the server closed it meanwhile (only idempotent requests are sent twice).
+ * Blocking, with deadlines on every step; one connection that is kept alive between calls and
+ * opened again when the server closed it meanwhile (only idempotent requests are sent twice).
  */
 #ifndef HTTP_CLIENT_H
 #define HTTP_CLIENT_H
@@ -24,16 +24,17 @@ void http_client_free(struct http_client *client);
 struct http_exchange {
 	/* Request. */
 	const char *method;
-	const char *target;		      /* path and query, encoded by the caller */
-	const char *const (*headers)[2];      /* further name and value pairs, ended by {NULL, NULL}; may be NULL */
-	const char *body;		      /* NULL: none; sent as application/json unless headers say otherwise */
+	const char *target; /* path and query, encoded by the caller */
+	const char *const (
+		*headers)[2]; /* further name and value pairs, ended by {NULL, NULL}; may be NULL */
+	const char *body; /* NULL: none; sent as application/json unless headers say otherwise */
 	size_t body_len;
-	unsigned connect_timeout_ms;	      /* 0: 5000 */
-	unsigned timeout_ms;		      /* from the request sent to the answer complete; 0: 600000 */
-	size_t max_response;		      /* 0: 256 MiB */
+	unsigned connect_timeout_ms; /* 0: 5000 */
+	unsigned timeout_ms;         /* from the request sent to the answer complete; 0: 600000 */
+	size_t max_response;         /* 0: 256 MiB */
 	/* Response, owned by the exchange: http_exchange_clear(). */
 	int status;
-	char *response;			      /* NUL-terminated, never NULL after success */
+	char *response; /* NUL-terminated, never NULL after success */
 	size_t response_len;
 	char *header_buffer;
 	struct http_header response_headers[HTTP_MAX_HEADERS];
@@ -41,11 +42,12 @@ struct http_exchange {
 };
 
 /*
- * One request and its whole answer, whatever its status. -1: ERR_CONNECT with address and reason when nothing could be reached,
- * ERR_TIMEOUT, ERR_FORWARD when the answer is not HTTP or breaks off.
- * Understands Content-Length, chunked and until-close bodies; skips 1xx.
+ * One request and its whole answer, whatever its status. -1: ERR_CONNECT with address and reason
+ * when nothing could be reached, ERR_TIMEOUT, ERR_FORWARD when the answer is not HTTP or breaks
+ * off. Understands Content-Length, chunked and until-close bodies; skips 1xx.
  */
-int http_client_exchange(struct http_client *client, struct http_exchange *exchange, struct error *err);
+int http_client_exchange(
+	struct http_client *client, struct http_exchange *exchange, struct error *err);
 
 /* A header of the answer; NULL when there is none. */
 const char *http_exchange_header(const struct http_exchange *exchange, const char *name);

@@ -5,10 +5,11 @@
  */
 #include "http/server_private.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <time.h>
 
 #define TURN_MS 250
+#define FLOOD   64 /* connections from which on their memory is worth returning */
 
 int64_t server_now_ms(void)
 {
@@ -244,6 +245,23 @@ static void relieve_pollers(struct http_server *server)
 	}
 }
 
+/* After a flood the allocator keeps what it had at the top; the rest of the program shall not pay
+ * for it. */
+static void return_memory(struct http_server *server, unsigned *peak)
+{
+	unsigned now;
+
+	pthread_mutex_lock(&server->lock);
+	now = server->n_connections;
+	pthread_mutex_unlock(&server->lock);
+	if (now > *peak) {
+		*peak = now;
+	} else if (*peak >= FLOOD && now < *peak / 2) {
+		malloc_trim(0);
+		*peak = now;
+	}
+}
+
 /* Listeners that had no descriptor left may try again. */
 static void wake_listeners(struct http_server *server)
 {
@@ -255,6 +273,7 @@ static void wake_listeners(struct http_server *server)
 void *housekeeping_run(void *argument)
 {
 	struct http_server *server = argument;
+	unsigned peak = 0;
 
 	pthread_mutex_lock(&server->lock);
 	while (!atomic_load(&server->ended)) {
@@ -263,6 +282,7 @@ void *housekeeping_run(void *argument)
 		pthread_mutex_unlock(&server->lock);
 		expire(server);
 		relieve_pollers(server);
+		return_memory(server, &peak);
 		if (!atomic_load(&server->stopping))
 			wake_listeners(server);
 		atomic_store(&server->heartbeat, server_now_ms());

@@ -206,7 +206,7 @@ static int parse_request_line(
 		return refuse(request, 400, err, "the request line does not start with a method");
 	*c++ = '\0';
 	target = c;
-	while (*c > ' ' && *c != '#')
+	while (*c > ' ' && *c < 0x7f && *c != '#')
 		c++;
 	if (c == target || *c != ' ')
 		return refuse(request, 400, err, "the request target is missing or not encoded");

@@ -15,8 +15,8 @@
 
 #define HTTP_MAX_HEADER_BYTES (16 * 1024) /* start line and headers together */
 #define HTTP_MAX_HEADERS      64
-#define HTTP_MAX_PATH	      1024	    /* a path, encoded */
-#define HTTP_MAX_BODY	      (1024 * 1024) /* this many bytes and more are refused */
+#define HTTP_MAX_PATH         1024          /* a path, encoded */
+#define HTTP_MAX_BODY         (1024 * 1024) /* this many bytes and more are refused */
 
 struct http_header {
 	const char *name;
@@ -30,7 +30,7 @@ struct http_header {
 struct http_request {
 	const char *method;
 	const char *target; /* as received */
-	char *path;	    /* percent-decoded, starts with "/" */
+	char *path;         /* percent-decoded, starts with "/" */
 	const char *query;  /* still encoded, "" when there is none */
 	const char *host;   /* value of the one Host header */
 	bool is_http_1_0;
@@ -54,16 +54,17 @@ struct http_request {
 /*
  * Parses the len bytes of one header section, its last empty line included.
  * -1 with the error to answer with: ERR_INVALID for everything malformed or
- * ambiguous: Content-Length with Transfer-Encoding, a repeated or unreadable Content-Length, more than
- * HTTP_MAX_HEADERS headers, no or two Hosts, obs-fold, white space before the colon, a bare CR or NUL,
- * %2f and %00 and bad escapes in the path, a transfer coding other than chunked; absolute-form targets are
- * understood (their authority is the host).
+ * ambiguous: Content-Length with Transfer-Encoding, a repeated or unreadable Content-Length, more
+ * than HTTP_MAX_HEADERS headers, no or two Hosts, obs-fold, white space before the colon, a bare CR
+ * or NUL, %2f and %00 and bad escapes in the path, a transfer coding other than chunked;
+ * absolute-form targets are understood (their authority is the host).
  */
 int http_request_parse(char *buffer, size_t len, struct http_request *request, struct error *err);
 
 /*
- * Length of the header section at the start of the len bytes received, with its empty line; 0 when it
- * is not complete. *scanned (0 at first) remembers what was looked at, so that a section that comes byte by byte costs no more.
+ * Length of the header section at the start of the len bytes received, with its empty line; 0 when
+ * it is not complete. *scanned (0 at first) remembers what was looked at, so that a section that
+ * comes byte by byte costs no more.
  */
 size_t http_head_length(const char *buffer, size_t len, size_t *scanned);
 
@@ -77,8 +78,8 @@ const char *http_request_header(const struct http_request *request, const char *
 char *http_request_query(const struct http_request *request, const char *name);
 
 /*
- * Walks the query's parameters: *position starts as request->query and ends as NULL. 1 and both strings (the caller frees
- * them) for each, 0 at the end, -1 with ERR_INVALID for a bad escape.
+ * Walks the query's parameters: *position starts as request->query and ends as NULL. 1 and both
+ * strings (the caller frees them) for each, 0 at the end, -1 with ERR_INVALID for a bad escape.
  */
 int http_query_next(const char **position, char **name, char **value, struct error *err);
 
@@ -100,14 +101,15 @@ struct http_chunks {
 	int state;
 	bool digits;
 	unsigned overhead; /* bytes of extensions and trailers so far, which are bounded */
-	uint64_t left;	   /* of the chunk */
+	uint64_t left;     /* of the chunk */
 };
 
 enum http_chunk_step { HTTP_CHUNK_DATA, HTTP_CHUNK_MORE, HTTP_CHUNK_END, HTTP_CHUNK_BAD };
 
 /*
- * Looks at the len bytes at input and says how many it *used. HTTP_CHUNK_DATA: the last *data_len of
- * those are body, call again; MORE: all are used up; END: the body is complete, what follows belongs to the next message.
+ * Looks at the len bytes at input and says how many it *used. HTTP_CHUNK_DATA: the last *data_len
+ * of those are body, call again; MORE: all are used up; END: the body is complete, what follows
+ * belongs to the next message.
  */
 enum http_chunk_step http_chunks_next(
 	struct http_chunks *chunks, const char *input, size_t len, size_t *used, size_t *data_len);

@@ -2,10 +2,11 @@
 /*
  * What the files of the server share.
  *
- * Who may touch a connection: whoever works on it (its owner). While nobody does it is `waiting`, armed in
- * the epoll set (one shot); whoever turns waiting to false under its lock owns it: a worker with its event, housekeeping
- * whose deadline passed, or eviction. Connections are never freed while the server
- * lives, so an event that comes late finds one that is not waiting, or wakes another for nothing.
+ * Who may touch a connection: whoever works on it (its owner). While nobody does it is `waiting`,
+ * armed in the epoll set (one shot); whoever turns waiting to false under its lock owns it: a
+ * worker with its event, housekeeping whose deadline passed, or eviction. Connections are never
+ * freed while the server lives, so an event that comes late finds one that is not waiting, or wakes
+ * another for nothing.
  *
  * Lock order: server->lock, then connection->lock. Neither is held in a handler.
  */
@@ -39,12 +40,13 @@ struct listener {
 };
 
 enum phase {
-	PHASE_IDLE,   /* between requests, or none has come yet */
-	PHASE_HEAD,   /* part of a header section is there */
+	PHASE_IDLE, /* between requests, or none has come yet */
+	PHASE_HEAD, /* part of a header section is there */
 	PHASE_BODY,
 	PHASE_QUEUED, /* complete and slow, in server->queue */
 	PHASE_WRITE,  /* the rest of an answer waits for the client to read */
-	PHASE_DRAIN,  /* the last answer is out; reads on until the client closes, so that it gets it */
+	PHASE_DRAIN, /* the last answer is out; reads on until the client closes, so that it gets it
+		      */
 };
 
 /* A request being received and answered. Made at its first byte, gone with its answer. */
@@ -76,15 +78,15 @@ struct connection {
 	/* The owner's. */
 	uint32_t events;
 	enum phase phase;
-	bool close;	  /* after this answer */
+	bool close;       /* after this answer */
 	bool may_receive; /* one receive per event for heads, so that nobody keeps a worker */
 	bool is_peer;
 	bool has_served;
-	int64_t since;	  /* ms, when the phase began */
+	int64_t since;    /* ms, when the phase began */
 	int64_t deadline; /* ms */
 	struct exchange *exchange;
 	size_t buffered; /* what it has of server->buffered */
-	char *out;	 /* unsent rest of an answer's head */
+	char *out;       /* unsent rest of an answer's head */
 	size_t out_len;
 	size_t out_sent;
 	struct http_body *out_body;
@@ -97,14 +99,14 @@ struct worker {
 	struct http_server *server;
 	pthread_t thread;
 	atomic_bool in_handler;
-	bool done;	 /* under server->lock */
-	bool detached;	 /* left running by stop, with a reference; under server->lock */
+	bool done;         /* under server->lock */
+	bool detached;     /* left running by stop, with a reference; under server->lock */
 	atomic_bool polls; /* has a poller's place, see reception.c */
 	atomic_int_fast64_t busy_since; /* ms, when it got the events it works on; 0: none */
-	bool holds_slow; /* has one of the slow_threads places */
+	bool holds_slow;                /* has one of the slow_threads places */
 	struct epoll_event events[EVENT_BATCH];
 	int n_events;
-	int event;		/* the one being worked on */
+	int event;              /* the one being worked on */
 	struct exchange *spare; /* saves an allocation per request */
 	int64_t date_second;
 	char date[40];
@@ -121,9 +123,9 @@ struct http_server {
 	pthread_t housekeeper;
 	char id_prefix[9];
 	atomic_uint next_id;
-	atomic_bool stopping; /* no new connections, every answer closes */
-	sem_t pollers;	      /* free pollers' places */
-	atomic_bool ended;    /* threads return */
+	atomic_bool stopping;   /* no new connections, every answer closes */
+	sem_t pollers;          /* free pollers' places */
+	atomic_bool ended;      /* threads return */
 	atomic_uint references; /* once ended: of stop and of each worker that it left running */
 	atomic_size_t buffered;
 	atomic_uint_fast64_t requests, evicted, timed_out, refused;
@@ -153,7 +155,8 @@ void *reception_run(void *worker);
 void reception_arm(const struct http_server *server, struct source *source, uint32_t events);
 /* Passes the worker's poller's place on, if it has one; any thread may call it. */
 void reception_cede(struct worker *worker);
-/* Leaves the place and events that this worker fetched to the others, before it blocks in a handler. */
+/* Leaves the place and events that this worker fetched to the others, before it blocks in a
+ * handler. */
 void reception_give_back(struct worker *worker);
 
 /* connection.c */
@@ -165,25 +168,34 @@ void connection_close(struct http_server *server, struct connection *connection)
 void exchange_free(struct worker *worker, struct exchange *exchange);
 
 /* body.c */
-enum body_result { BODY_MORE, BODY_COMPLETE, BODY_CLOSED, BODY_MALFORMED, BODY_TOO_LARGE, BODY_NO_MEMORY };
+enum body_result {
+	BODY_MORE,
+	BODY_COMPLETE,
+	BODY_CLOSED,
+	BODY_MALFORMED,
+	BODY_TOO_LARGE,
+	BODY_NO_MEMORY
+};
 /* Receives what is there of the connection's request body. */
 enum body_result body_receive(struct http_server *server, struct connection *connection);
 
 /* send.c */
 enum send_result { SEND_DONE, SEND_PART, SEND_BROKEN };
-/* Sends an answer; SEND_PART: the rest is kept in the connection for send_rest(). The response is cleared. */
+/* Sends an answer; SEND_PART: the rest is kept in the connection for send_rest(). The response is
+ * cleared. */
 enum send_result send_response(
 	struct worker *worker, struct connection *connection, struct http_response *response);
 enum send_result send_rest(struct connection *connection);
 /* Last words on a connection that is closed next: sent as far as that is possible at once. */
-void send_farewell(struct connection *connection, int status, enum error_code code, const char *why);
+void send_farewell(
+	struct connection *connection, int status, enum error_code code, const char *why);
 
 /* eviction.c */
 /* Closes the worst placed connection; false when each is at work. */
 bool evict_worst(struct http_server *server);
 /*
- * Counts bytes for the connection, which the caller owns, closing larger incomplete ones while the budget is
- * exceeded; false, and nothing is counted, when it is itself the largest.
+ * Counts bytes for the connection, which the caller owns, closing larger incomplete ones while the
+ * budget is exceeded; false, and nothing is counted, when it is itself the largest.
  */
 bool budget_take(struct http_server *server, struct connection *connection, size_t bytes);
 void budget_return(struct http_server *server, struct connection *connection);

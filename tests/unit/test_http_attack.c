@@ -102,13 +102,10 @@ static void test_slow_header(void **state)
 static void test_slow_body(void **state)
 {
 	struct http_server *server = start((struct http_server_config){.transfer_ms = 400});
-	static const char *const starts[] = {
-		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\nx",
-	};
 	int fd = dial(server);
 
 	(void)state;
-	raw_send(fd, starts[0]);
+	raw_send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\nx");
 	assert_int_equal(raw_status(fd), 408);
 	assert_true(raw_is_closed(fd));
 	WAIT_FOR(stats_of(server).buffered == 0);
@@ -274,6 +271,24 @@ static void test_budget(void **state)
 	http_server_stop(server, 0);
 }
 
+/* The largest of all may be the one that asks for more: it is told so. */
+static void test_body_beyond_the_budget(void **state)
+{
+	struct http_server *server = start((struct http_server_config){.max_buffered = 64 * 1024});
+	cleanup_free char *body = xmalloc(200001);
+	int fd = dial(server);
+
+	(void)state;
+	memset(body, 'x', 200000);
+	body[200000] = '\0';
+	raw_send(fd, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+	raw_send(fd, body);
+	assert_int_equal(raw_status(fd), 503);
+	close(fd);
+	WAIT_FOR(stats_of(server).buffered == 0);
+	http_server_stop(server, 0);
+}
+
 /* Announcing much costs nothing: memory follows what arrived. */
 static void test_announced_bodies_take_no_memory(void **state)
 {
@@ -359,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_eviction),
 		cmocka_unit_test(test_peers_are_evicted_last),
 		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_body_beyond_the_budget),
 		cmocka_unit_test(test_announced_bodies_take_no_memory),
 		cmocka_unit_test(test_no_descriptors_left),
 	};
