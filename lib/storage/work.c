@@ -47,12 +47,13 @@ static void follow_made(struct follow *follow, const char *number)
 	const struct disk_work *work = follow->disk_work;
 	int64_t inode;
 
-	if (!str_parse_int(number, 1, INT64_MAX, &inode))
-		return;
-	follow->inode = (uint64_t)inode;
-	int noted = work && work->on_made ? work->on_made(work->context, follow->path,
-						    follow->inode, &follow->err)
-					  : 0;
+	int noted = -1;
+	if (str_parse_int(number, INT64_MIN, INT64_MAX, &inode)) {
+		follow->inode = (uint64_t)inode;
+		noted = work && work->on_made ? work->on_made(work->context, follow->path,
+							follow->inode, &follow->err)
+					      : 0;
+	}
 	/* Without its byte lease-run finds the pipe closed and gives up. */
 	if (noted == 0 && write(follow->go, "g", 1) != 1)
 		error_set_errno(&follow->err, ERR_INTERNAL, errno, "go pipe");
@@ -189,7 +190,7 @@ int work_parse(int argc, char **argv, struct work *work, struct error *err)
 		!str_parse_int(argv[ARG_GO], 3, INT32_MAX, &go) || !uuid_is_valid(argv[ARG_VM]) ||
 		!enum_parse(&disk_prov_names, argv[ARG_PROV], &prov) ||
 		!str_parse_int(argv[ARG_SIZE], 0, INT32_MAX, &size) ||
-		!str_parse_int(argv[ARG_INODE], 0, INT64_MAX, &inode))
+		!str_parse_int(argv[ARG_INODE], INT64_MIN, INT64_MAX, &inode))
 		return error_set(err, ERR_USAGE, "lease-run was called with a wrong argument");
 	work->root = (int)root;
 	work->go = (int)go;

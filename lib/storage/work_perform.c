@@ -153,7 +153,8 @@ static int wait_for_go(
 
 	if (fstat(fd, &info) < 0)
 		return beneath_fail(err, "look at", work->path);
-	say(report, "made %" PRIu64, (uint64_t)info.st_ino);
+	/* As a signed number, as all of the command line; file systems use all 64 bits. */
+	say(report, "made %" PRId64, (int64_t)info.st_ino);
 	while ((got = read(work->go, &go, 1)) < 0 && errno == EINTR)
 		;
 	return got == 1 ? 0 : error_set(err, ERR_CANCELLED, "the new image was not wanted");
