@@ -118,7 +118,7 @@ static int check_boot(
 {
 	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
-			enum_name(&runstate_names, now->runstate));
+			enum_name(&runstate_names, (int)now->runstate));
 	if (check_claims(daemon, uuid, err) || guest_check(daemon, uuid, &now->reading.def, err) ||
 		guest_check_memory(daemon, &now->reading.def, false, err))
 		return -1;

@@ -20,7 +20,7 @@ static int check_state(const struct call *call, int type, struct error *err)
 	if (type == MIGRATION_COLD ? off : on)
 		return 0;
 	return error_set(err, ERR_STATE, "VM %s is %s; %s migration needs one that is %s",
-		call->vm.name, enum_name(&runstate_names, state),
+		call->vm.name, enum_name(&runstate_names, (int)state),
 		type == MIGRATION_COLD ? "cold" : "live",
 		type == MIGRATION_COLD ? "poweroff or crashed" : "running or paused");
 }

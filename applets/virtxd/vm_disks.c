@@ -54,8 +54,8 @@ int vm_disks_keep(const struct vmdef *old, struct vmdef *def, struct error *err)
 			disk->prov != kept->prov) {
 			error_set(err, ERR_STATE,
 				"prov of %s: it is %s, an update cannot make it %s", disk->path,
-				enum_name(&disk_prov_names, kept->prov),
-				enum_name(&disk_prov_names, disk->prov));
+				enum_name(&disk_prov_names, (int)kept->prov),
+				enum_name(&disk_prov_names, (int)disk->prov));
 			return error_hint(err, "leave prov at 0 to keep it");
 		}
 		disk->size_mib = kept->size_mib;

@@ -45,7 +45,7 @@ int vm_now_check_off(const struct vm_now *now, const char *what, struct error *e
 	if (now->runstate == RUNSTATE_POWEROFF || now->runstate == RUNSTATE_CRASHED)
 		return 0;
 	error_set(err, ERR_STATE, "VM %s is %s; it can be %s only when it is off", name,
-		enum_name(&runstate_names, now->runstate), what);
+		enum_name(&runstate_names, (int)now->runstate), what);
 	return error_hint(err, "shut it down first");
 }
 
