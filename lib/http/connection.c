@@ -329,13 +329,11 @@ static enum step read_head(struct worker *worker, struct connection *connection)
 {
 	bool is_new = !connection->exchange;
 	struct exchange *exchange = is_new ? exchange_new(worker) : connection->exchange;
-	bool was_leftover = !is_new && !connection->may_receive;
-	int got = 0;
 	size_t len;
+	int got;
 
 	connection->exchange = exchange;
-	if (!was_leftover)
-		got = receive_head(connection);
+	got = receive_head(connection);
 	if (got < 0)
 		return STEP_CLOSE;
 	skip_empty_lines(exchange);

@@ -144,6 +144,32 @@ static void test_bodies(void **state)
 	assert_int_equal(script.accepted, 1);
 }
 
+static void test_large_chunked_answer(void **state)
+{
+	cleanup_buf struct printbuf *answer = buf_new();
+	struct http_exchange exchange = {.method = "GET", .target = "/"};
+	struct script script;
+	struct http_client *client;
+	struct error err = {0};
+
+	(void)state;
+	buf_text(answer, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 10000; i++)
+		buf_format(answer, "5\r\n%05d\r\n", i);
+	buf_text(answer, "0\r\n\r\n");
+	const struct line lines[] = {{.answer = answer->buf}, {0}};
+	script_start(&script, lines);
+	client = client_for(script.address);
+	if (http_client_exchange(client, &exchange, &err))
+		fail_msg("%s", err.message);
+	assert_int_equal(exchange.response_len, 50000);
+	assert_int_equal(strlen(exchange.response), 50000);
+	assert_string_equal(exchange.response + 49990, "0999809999");
+	http_exchange_clear(&exchange);
+	http_client_free(client);
+	script_end(&script);
+}
+
 static void test_what_is_sent(void **state)
 {
 	static const struct line lines[] = {{.answer = OK("0", "")}, {.answer = OK("0", "")},
@@ -415,6 +441,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_large_chunked_answer),
 		cmocka_unit_test(test_what_is_sent),
 		cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_too_long_answers),

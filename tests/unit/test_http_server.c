@@ -2,6 +2,7 @@
 /* The server over real sockets: what it answers, in what order, and when it lets go. */
 #include "http_raw.h"
 
+#include "base/buf.h"
 #include "http/server.h"
 
 #include <pthread.h>
@@ -298,6 +299,38 @@ static void test_largest_body(void **state)
 	stop(server);
 }
 
+/* A head of 10 KB, a body in chunks and 100 further requests, all at once. */
+static void test_large_head(void **state)
+{
+	struct http_server *server = start((struct http_server_config){0});
+	cleanup_buf struct printbuf *text = buf_new();
+	int fd = dial(server);
+	struct raw_answer answer;
+
+	(void)state;
+	buf_text(text, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: ");
+	for (int i = 0; i < 1000; i++)
+		buf_text(text, "0123456789");
+	buf_text(text, "\r\n\r\n");
+	for (int i = 0; i < 50; i++)
+		buf_text(text, "A\r\n0123456789\r\n");
+	buf_text(text, "0\r\n\r\n");
+	for (int i = 0; i < 100; i++)
+		buf_format(text, "GET /%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+	raw_send(fd, text->buf);
+	answer = raw_read(fd, false);
+	assert_int_equal(answer.status, 201);
+	assert_int_equal(answer.body_len, 500);
+	free(answer.body);
+	for (int i = 0; i < 100; i++) {
+		answer = raw_read(fd, false);
+		assert_int_equal(strtol(answer.body + 1, NULL, 10), i);
+		free(answer.body);
+	}
+	close(fd);
+	stop(server);
+}
+
 static void test_expect_continue(void **state)
 {
 	struct http_server *server = start((struct http_server_config){0});
@@ -541,6 +574,31 @@ static void test_order_of_slow_requests(void **state)
 	stop(server);
 }
 
+/* When nothing but queued requests is left to evict, one of them is told to try again. */
+static void test_queued_requests_can_be_evicted(void **state)
+{
+	struct http_server *server = start(
+		(struct http_server_config){.threads = 2, .slow_threads = 1, .max_connections = 8});
+	int slow[8];
+	int refused = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		slow[i] = dial(server);
+		raw_send(slow[i], GET("/slow"));
+		WAIT_FOR(stats_of(server).slow_running + stats_of(server).slow_waiting == i + 1);
+	}
+	assert_int_equal(ask(server, GET("/fast")), 200);
+	assert_int_equal(stats_of(server).slow_waiting, 6);
+	gate_set(true);
+	for (int i = 0; i < 8; i++) {
+		refused += raw_status(slow[i]) == 503;
+		close(slow[i]);
+	}
+	assert_int_equal(refused, 1);
+	stop(server);
+}
+
 static void test_addresses(void **state)
 {
 	static const char *const lists[][3] = {{"nonsense", NULL}, {"127.0.0.1", NULL},
@@ -655,6 +713,7 @@ int main(void)
 		cmocka_unit_test(test_http_1_0),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_largest_body),
+		cmocka_unit_test(test_large_head),
 		cmocka_unit_test(test_expect_continue),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_malformed_requests_are_answered_and_closed),
@@ -664,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_slow_handlers_do_not_block_fast_ones),
 		cmocka_unit_test(test_fast_handlers_may_block),
 		cmocka_unit_test(test_order_of_slow_requests),
+		cmocka_unit_test(test_queued_requests_can_be_evicted),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_stop_waits_for_handlers),
 		cmocka_unit_test(test_stop_leaves_a_stuck_handler),
