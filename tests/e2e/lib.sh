@@ -20,7 +20,7 @@ e2e_cleanup() {
 	# Guests outlive the daemon; those of this test end with it, by their ids.
 	while read -r pid; do
 		kill -9 "$pid" 2>/dev/null
-	done < <(cat "$work"/*/libvirt/run/libvirt/qemu/*.pid "$work"/*/*/run/*/*.pid 2>/dev/null)
+	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/home/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
 	[ -z "$daemon_pid" ] || wait_for 10 daemon_gone
 	if [ "$tap_failed" -ne 0 ]; then
 		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
@@ -50,7 +50,7 @@ daemon_wait_ready() {
 
 daemon_is_ready() {
 	kill -0 "$daemon_pid" || return 0 # died: no use waiting
-	server=$(sed -n 's/.*listening.* address=\([0-9.:]*\).*/\1/p' "$work/daemon.log" | tail -n 1)
+	server=$(sed -n 's/.*ready.* address=\([0-9.:]*\).*/\1/p' "$work/daemon.log" | tail -n 1)
 	[ -n "$server" ] && curl -sf -o "$work/readyz" "http://$server/readyz"
 }
 
@@ -123,6 +123,15 @@ disk() { # path device bus man prov size
 	jq -nc --arg path "$1" --argjson device "$2" --argjson bus "$3" --argjson man "$4" \
 		--argjson prov "$5" --argjson size "$6" \
 		'{path: $path, device: $device, bus: $bus, man: $man, prov: $prov, size: $size}'
+}
+
+# Nothing after this makes sense without it.
+must() { # what command...
+	ok "$@"
+	[ "$tap_failed" -eq 0 ] || {
+		echo "Bail out! $1"
+		exit 1
+	}
 }
 
 # Creates a VM of a definition on standard input; sets $vm.

@@ -6,7 +6,7 @@
 need_guests
 vms=$work/vms
 mkdir -p "$vms"
-ok "libvirtd starts" libvirtd_start
+must "libvirtd starts" libvirtd_start
 
 start_here() {
 	"$VIRTX" virtxd --config /dev/null --libvirt-uri "$(libvirtd_uri)" --vms-dir "$vms" --state-dir "$state" \
@@ -28,14 +28,14 @@ ok "twice does no harm" "$VIRTX" virtxd --config /dev/null --vms-dir "$vms" --in
 ok "the marker is there" test -s "$vms/.virtx-cluster"
 rm "$work/daemon.log"
 start_here
-ok "the daemon becomes ready" daemon_wait_ready
+must "the daemon becomes ready" daemon_wait_ready
 cp "$GUEST_CACHE/guest.iso" "$vms/ds/guest.iso"
 uri=$(libvirtd_uri)
 
 create() {
-	definition served 128 "$(disk served/os.qcow2 0 0 1 1 64)" "[$(disk guest.iso 1 2 0 0 0)]" | create_vm
+	create_vm < <(definition served 128 "$(disk served/os.qcow2 0 0 1 1 64)" "[$(disk guest.iso 1 2 0 0 0)]")
 }
-ok "create" create
+must "create" create
 like "virsh sees it" "$(virsh -q -c "$uri" list --all --title)" "$vm .*served"
 is "GET xml is what libvirt has" "$(curl -s "http://$server/vms/$vm/xml" | head -c 7)" "<domain"
 api POST "/vms/$vm/runstate/boot"

@@ -3,7 +3,7 @@
 # The whole life of a VM through the REST API, with a guest that proves that it ran.
 . tests/e2e/lib.sh
 need_guests
-ok "the daemon becomes ready" daemon_start
+must "the daemon becomes ready" daemon_start
 mkdir -p "$state/vms/ds"
 cp "$GUEST_CACHE/guest.iso" "$state/vms/ds/guest.iso"
 host=$(curl -s "http://$server/hosts" | jq -r '.items[0].uuid')
@@ -11,10 +11,10 @@ like "the host has a UUID" "$host" '^[0-9a-f-]{36}$'
 
 # Create: complete in every list before the answer is there.
 create() {
-	definition life 128 "$(disk life/os.qcow2 0 0 1 1 64)" "[$(disk guest.iso 1 2 0 0 0)]" \
-		'.custom = [{name: "tier", value: "gold"}]' | create_vm
+	create_vm < <(definition life 128 "$(disk life/os.qcow2 0 0 1 1 64)" "[$(disk guest.iso 1 2 0 0 0)]" \
+		'.custom = [{name: "tier", value: "gold"}]')
 }
-ok "create" create
+must "create" create
 like "the answer is the UUID" "$vm" '^[0-9a-f-]{36}$'
 api GET "/vms/$vm"
 is "get right after create" "$status" 200

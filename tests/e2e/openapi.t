@@ -3,7 +3,7 @@
 # Every route against openapi.yaml, with honest and with bad input.
 . tests/e2e/lib.sh
 need_guests
-ok "the daemon becomes ready" daemon_start
+must "the daemon becomes ready" daemon_start
 mkdir -p "$state/vms/ds"
 cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/hello.raw"
 tap_from 500 tests/e2e/openapi.py "$server" "$state/vms/ds"

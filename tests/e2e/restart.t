@@ -3,19 +3,19 @@
 # The daemon goes and comes back, in order and by force; the guest does not notice.
 . tests/e2e/lib.sh
 need_guests
-ok "the daemon becomes ready" daemon_start
+must "the daemon becomes ready" daemon_start
 mkdir -p "$state/vms/ds"
 cp "$GUEST_CACHE/guest.iso" "$state/vms/ds/guest.iso"
 create() {
-	definition survivor 128 "$(disk guest.iso 1 2 0 0 0)" | create_vm
+	create_vm < <(definition survivor 128 "$(disk guest.iso 1 2 0 0 0)")
 }
-ok "create" create
+must "create" create
 api POST "/vms/$vm/runstate/boot"
 is "boot" "$status" 204
 ok "the heart beats" wait_for 60 console_has "$vm" 'heartbeat 2$'
 beats() { grep -ac heartbeat "$state/console/$vm.log"; }
 more_beats_than() { [ "$(beats)" -gt "$1" ]; }
-qemu=$(cat "$state"/libvirt/run/libvirt/qemu/*.pid)
+qemu=$(cat "$state"/qemu/run/qemu/[0-9a-f]*-*.pid)
 
 for signal in TERM KILL; do
 	daemon_stop $signal
@@ -23,7 +23,7 @@ for signal in TERM KILL; do
 	ok "after SIG$signal the heart beats on without a daemon" wait_for 10 more_beats_than $((before + 1))
 	ok "the daemon comes back" daemon_start
 	ok "and finds the VM running" runstate_is "$vm" 4
-	is "the same QEMU" "$(cat "$state"/libvirt/run/libvirt/qemu/*.pid)" "$qemu"
+	is "the same QEMU" "$(cat "$state"/qemu/run/qemu/[0-9a-f]*-*.pid)" "$qemu"
 	ok "its console goes on" console_has "$vm" "heartbeat $((before + 1))"
 done
 

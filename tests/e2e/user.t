@@ -18,13 +18,13 @@ fi
 state=$work/home/state/virtx
 as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu 2>>"$work/daemon.log" &
 daemon_pid=$!
-ok "the daemon becomes ready" daemon_wait_ready
+must "the daemon becomes ready" daemon_wait_ready
 cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/hello.raw"
 chmod 644 "$state/vms/ds/hello.raw"
 create() {
-	definition mine 32 "$(disk mine/os.qcow2 0 0 1 1 16)" "[$(disk hello.raw 0 2 0 0 0)]" | create_vm
+	create_vm < <(definition mine 32 "$(disk mine/os.qcow2 0 0 1 1 16)" "[$(disk hello.raw 0 2 0 0 0)]")
 }
-ok "create" create
+must "create" create
 is "the image is the user's" "$(stat -c %u "$state/vms/ds/mine/os.qcow2")" "$(stat -c %u "$work/home")"
 api POST "/vms/$vm/runstate/boot"
 is "boot" "$status" 204

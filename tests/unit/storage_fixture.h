@@ -15,6 +15,7 @@
 #include <stdint.h>
 /* cmocka needs those before it */
 #include <cmocka.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -32,7 +33,20 @@ struct fixture {
 	char folder[64];
 	char vms[80];
 	struct store *store;
+	unsigned fds; /* open at the start */
 };
+
+static inline unsigned fixture_count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
 
 static inline int fixture_remove_one(
 	const char *path, const struct stat *info, int kind, struct FTW *ftw)
@@ -57,6 +71,7 @@ static inline int fixture_empty(void **state)
 	if (!mkdtemp(fixture->folder))
 		return -1;
 	snprintf(fixture->vms, sizeof(fixture->vms), "%s/vms", fixture->folder);
+	fixture->fds = fixture_count_fds();
 	*state = fixture;
 	return 0;
 }
@@ -91,8 +106,11 @@ static inline int fixture_tear_down(void **state)
 
 	store_close(fixture->store);
 	fixture_remove_tree(fixture->folder);
+	int leaked = (int)fixture_count_fds() - (int)fixture->fds;
+	if (leaked)
+		fprintf(stderr, "# %d descriptors were left open\n", leaked);
 	free(fixture);
-	return 0;
+	return leaked ? -1 : 0;
 }
 
 /* VMS/PATH; the caller frees it. */

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
@@ -183,7 +184,9 @@ static void libvirtd_exec(const struct libvirtd *libvirtd)
 	if (geteuid() == 0 &&
 		(setregid(ORDINARY_UID, ORDINARY_UID) || setreuid(ORDINARY_UID, ORDINARY_UID)))
 		_exit(126);
-	if (!freopen("/dev/null", "w", stderr))
+	/* It ends with the test, and does not hold the pipe that the test's output goes to. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
 		_exit(126);
 	execlp("libvirtd", "libvirtd", "-f", libvirtd->config, (char *)NULL);
 	_exit(127);

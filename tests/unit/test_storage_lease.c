@@ -4,8 +4,6 @@
 
 #include "applets/applets.h"
 
-#include <dirent.h>
-
 #define NAME "9d5ff30f84a0e1d858ffa5282e2c95b6"
 
 static void test_on_disk(void **state)
