@@ -75,12 +75,14 @@ int hypervisor_get_caps(
 	struct hypervisor *hypervisor, struct hypervisor_caps *caps, struct error *err)
 {
 	cleanup_connect virConnectPtr connection = hypervisor_connection(hypervisor, err);
+	unsigned generation;
 	bool known;
 
 	if (!connection)
 		return -1;
 	pthread_mutex_lock(&hypervisor->lock);
 	known = hypervisor->caps_known;
+	generation = hypervisor->generation;
 	*caps = hypervisor->caps;
 	pthread_mutex_unlock(&hypervisor->lock);
 	if (known)
@@ -89,7 +91,7 @@ int hypervisor_get_caps(
 		return -1;
 	pthread_mutex_lock(&hypervisor->lock);
 	/* Only if it is still the connection that answered. */
-	if (hypervisor->connection == connection) {
+	if (hypervisor->generation == generation) {
 		hypervisor->caps = *caps;
 		hypervisor->caps_known = true;
 	}

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "hypervisor/deadline.h"
 
-/* Each has met a different hung QEMU, and holds one of libvirtd's five requests per client. */
+/* Each has met a different hung QEMU, and holds one of libvirtd's workers. */
 #define LEFT_BEHIND_MAX 3
 #define ONE_TIMEOUT_MS  2000
 
@@ -150,32 +150,23 @@ static void collection_run(void *argument)
 {
 	struct collection *collection = argument;
 
+	collection->connection = hypervisor_connection(collection->hypervisor, &collection->err);
+	if (!collection->connection)
+		return;
 	if (*collection->uuid)
 		collect_uuid(collection);
 	else
 		collect_all(collection);
-	/*
-	 * When keepalive gives up while several calls wait, libvirt (9.0) tells the first of them
-	 * alone and calls nobody back. The one that is told here speaks for the connection.
-	 */
-	if (collection->err.code == ERR_UNAVAILABLE)
-		hypervisor_lose(
-			collection->hypervisor, collection->connection, collection->err.message);
 }
 
 /* One call with a deadline: ERR_TIMEOUT when it was left behind. */
 static int collect_groups(struct hypervisor *hypervisor, const char *uuid, unsigned groups,
 	unsigned timeout_ms, struct domain_stats **list, size_t *count, struct error *err)
 {
-	virConnectPtr connection = hypervisor_connection(hypervisor, err);
-	struct collection *collection;
+	struct collection *collection = xcalloc(1, sizeof(*collection));
 	int result = 0;
 
-	if (!connection)
-		return -1;
-	collection = xcalloc(1, sizeof(*collection));
 	collection->hypervisor = hypervisor_ref(hypervisor);
-	collection->connection = connection;
 	collection->groups = groups;
 	str_copy(collection->uuid, sizeof(collection->uuid), uuid);
 	if (!deadline_run(collection_run, collection_discard, collection, timeout_ms)) {

@@ -16,6 +16,7 @@
 
 #define RECONNECT_MS         5000
 #define TURN_MS              1000 /* the event loop turns at least that often */
+#define OPEN_MS              5000
 #define FAREWELL_MS          2000
 #define CONNECTOR_STOP_MS    3000
 #define KEEPALIVE_INTERVAL_S 5
@@ -71,7 +72,8 @@ static int on_lifecycle(
 	return 0;
 }
 
-void hypervisor_lose(struct hypervisor *hypervisor, virConnectPtr connection, const char *why)
+static void lose_connection(
+	struct hypervisor *hypervisor, virConnectPtr connection, const char *why)
 {
 	pthread_mutex_lock(&hypervisor->lock);
 	if (hypervisor->connection == connection && hypervisor->ready) {
@@ -94,7 +96,7 @@ static void on_close(virConnectPtr connection, int reason, void *context)
 	};
 	const size_t count = sizeof(reasons) / sizeof(reasons[0]);
 
-	hypervisor_lose(context, connection,
+	lose_connection(context, connection,
 		reason >= 0 && (size_t)reason < count ? reasons[reason] : reasons[0]);
 }
 
@@ -132,7 +134,7 @@ static void close_connection(struct hypervisor *hypervisor, virConnectPtr connec
 }
 
 /*
- * What keeps a connection honest: keepalive, the close callback, domain events. Returns the events'
+ * What tells us of a connection: the close callback and domain events. Returns the events'
  * id. The close callback holds no reference: drivers that never call it never release its context
  * either, and who unregisters it holds one.
  */
@@ -141,8 +143,6 @@ static int watch_connection(
 {
 	int id;
 
-	/* Refused where nothing can break, by the in-process drivers. */
-	libvirt.virConnectSetKeepAlive(connection, KEEPALIVE_INTERVAL_S, KEEPALIVE_MISSES);
 	if (libvirt.virConnectRegisterCloseCallback(connection, on_close, hypervisor, NULL) < 0)
 		return libvirt_error(err, "watching the connection");
 	id = libvirt.virConnectDomainEventRegisterAny(connection, NULL,
@@ -162,6 +162,7 @@ static void set_connection(struct hypervisor *hypervisor, virConnectPtr connecti
 	pthread_mutex_lock(&hypervisor->lock);
 	hypervisor->connection = connection;
 	hypervisor->ready = ready;
+	hypervisor->generation++;
 	hypervisor->caps_known = false;
 	pthread_mutex_unlock(&hypervisor->lock);
 }
@@ -191,6 +192,9 @@ static void serve_connection(struct hypervisor *hypervisor)
 		set_reason(hypervisor, &err);
 		return;
 	}
+	/* Refused where nothing can break, by the in-process drivers. */
+	atomic_store(&hypervisor->remote, libvirt.virConnectSetKeepAlive(connection,
+						  KEEPALIVE_INTERVAL_S, KEEPALIVE_MISSES) >= 0);
 	/* Ready before it is watched: on_close() must find it, whenever it is called. */
 	set_connection(hypervisor, connection, true);
 	events = watch_connection(hypervisor, connection, &err);
@@ -391,17 +395,70 @@ bool hypervisor_is_embedded(const struct hypervisor *hypervisor)
 	return str_starts_with(hypervisor->config.uri, EMBEDDED_URI);
 }
 
+/* Opening a connection, which a frozen libvirtd never answers. */
+struct opening {
+	struct hypervisor *hypervisor;
+	virConnectPtr connection;
+	struct error err;
+};
+
+static void opening_run(void *argument)
+{
+	struct opening *opening = argument;
+
+	opening->connection = libvirt.virConnectOpen(opening->hypervisor->config.uri);
+	if (opening->connection)
+		libvirt.virConnectSetKeepAlive(
+			opening->connection, KEEPALIVE_INTERVAL_S, KEEPALIVE_MISSES);
+	else
+		libvirt_error(&opening->err, "connecting to libvirt");
+}
+
+static void opening_discard(void *argument)
+{
+	struct opening *opening = argument;
+
+	libvirt_cleanup_connect(&opening->connection);
+	hypervisor_unref(opening->hypervisor);
+	free(opening);
+}
+
+static virConnectPtr open_another(struct hypervisor *hypervisor, struct error *err)
+{
+	struct opening *opening = xcalloc(1, sizeof(*opening));
+	virConnectPtr connection;
+
+	opening->hypervisor = hypervisor_ref(hypervisor);
+	if (!deadline_run(opening_run, opening_discard, opening, OPEN_MS)) {
+		error_set(err, ERR_UNAVAILABLE, "libvirt does not answer");
+		return NULL;
+	}
+	connection = steal(&opening->connection);
+	if (!connection)
+		error_set(err, ERR_UNAVAILABLE, "%s", opening->err.message);
+	opening_discard(opening);
+	return connection;
+}
+
+/*
+ * The long-lived connection belongs to the event loop. Calls from our threads must not share
+ * it when it goes to a libvirtd: two waiting at once corrupt the stack in libvirt before 10.4
+ * (CVE-2024-4418), which Debian 12 has. Each call opens its own in 0.8 ms. In-process drivers
+ * have no such wire; there all share one.
+ */
 virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error *err)
 {
 	virConnectPtr connection = NULL;
+	bool ready;
 
 	pthread_mutex_lock(&hypervisor->lock);
-	if (hypervisor->ready) {
+	ready = hypervisor->ready;
+	if (!ready) {
+		error_set(err, ERR_UNAVAILABLE, "no connection to libvirt: %s", hypervisor->why);
+	} else if (!atomic_load(&hypervisor->remote)) {
 		connection = hypervisor->connection;
 		libvirt.virConnectRef(connection); /* an atomic increment, no call to a driver */
-	} else {
-		error_set(err, ERR_UNAVAILABLE, "no connection to libvirt: %s", hypervisor->why);
 	}
 	pthread_mutex_unlock(&hypervisor->lock);
-	return connection;
+	return ready && !connection ? open_another(hypervisor, err) : connection;
 }

@@ -50,10 +50,12 @@ static void read_firmware(virConnectPtr connection, struct hypervisor_host *host
 {
 	struct error ignored = {0};
 	cleanup_free char *xml = libvirt.virConnectGetSysinfo(connection, 0);
-	cleanup_xpath xmlXPathContextPtr sysinfo = xml ? xpath_open(xml, "sysinfo", &ignored) : NULL;
+	cleanup_xpath xmlXPathContextPtr sysinfo =
+		xml ? xpath_open(xml, "sysinfo", &ignored) : NULL;
 
 	host->firmware_version =
-		sysinfo ? xpath_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='version'])")
+		sysinfo ? xpath_text(
+				  sysinfo, "normalize-space(/sysinfo/bios/entry[@name='version'])")
 			: xstrdup("");
 	host->firmware_date =
 		sysinfo ? xpath_text(sysinfo, "normalize-space(/sysinfo/bios/entry[@name='date'])")

@@ -19,6 +19,7 @@
 struct hypervisor {
 	struct hypervisor_config config; /* uri is ours, the rest the caller's; constant */
 	atomic_uint references;
+	atomic_bool remote; /* through a libvirtd */
 	atomic_bool stopping;
 	_Atomic int64_t heartbeat_ms;
 	atomic_int left_behind; /* collections that have not come back */
@@ -32,6 +33,7 @@ struct hypervisor {
 	bool ready;               /* it may be used */
 	bool hopeless;            /* the embedded driver failed: it starts once per process */
 	char why[1024];           /* why not: the last attempt's reason, or how it was lost */
+	unsigned generation;      /* counts connections */
 	bool caps_known;          /* for this connection */
 	struct hypervisor_caps caps;
 
@@ -48,9 +50,6 @@ void hypervisor_unref(struct hypervisor *hypervisor);
 /* The connection with a reference for the caller (cleanup_connect), or NULL with ERR_UNAVAILABLE.
  */
 virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error *err);
-
-/* Gives a connection up that turned out to be broken; another one is made. */
-void hypervisor_lose(struct hypervisor *hypervisor, virConnectPtr connection, const char *why);
 
 /* A domain for the caller (cleanup_domain), or NULL with ERR_NOT_FOUND and so on. */
 virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, struct error *err);
