@@ -10,7 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
+
+#define HOLD_WAIT_MS  1000
+#define HOLD_PAUSE_MS 10
 
 static int local_prepare(int root, struct error *err)
 {
@@ -29,24 +33,45 @@ static int fail_held(const char *name, struct error *err)
 	return error_set(err, ERR_BUSY, "another operation holds the lease %s", name);
 }
 
+/*
+ * A process that was killed gives its locks back a moment later than its parent learns of it, or
+ * dies: a rollback right after that must not fail for it. True: wait was short, try again.
+ */
+static bool pause_shortly(unsigned attempt)
+{
+	if (attempt >= HOLD_WAIT_MS / HOLD_PAUSE_MS)
+		return false;
+	poll(NULL, 0, HOLD_PAUSE_MS);
+	return true;
+}
+
 static int local_check_free(int fd, const char *name, struct error *err)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock;
+	unsigned attempt = 0;
 
-	if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
-		return beneath_fail(err, "look at the lease", name);
-	return lock.l_type == F_UNLCK ? 0 : fail_held(name, err);
+	do {
+		lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+		if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
+			return beneath_fail(err, "look at the lease", name);
+		if (lock.l_type == F_UNLCK)
+			return 0;
+	} while (pause_shortly(attempt++));
+	return fail_held(name, err);
 }
 
 static int local_hold(int fd, const char *name, struct error *err)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	unsigned attempt = 0;
 
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 0;
-	if (errno == EAGAIN || errno == EACCES)
-		return fail_held(name, err);
-	return beneath_fail(err, "take the lease", name);
+	do {
+		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+			return 0;
+		if (errno != EAGAIN && errno != EACCES)
+			return beneath_fail(err, "take the lease", name);
+	} while (pause_shortly(attempt++));
+	return fail_held(name, err);
 }
 
 const struct lock_manager_ops lock_manager_local = {

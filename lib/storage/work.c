@@ -46,8 +46,8 @@ static void follow_made(struct follow *follow, const char *number)
 {
 	const struct disk_work *work = follow->disk_work;
 	int64_t inode;
-
 	int noted = -1;
+
 	if (str_parse_int(number, INT64_MIN, INT64_MAX, &inode)) {
 		follow->inode = (uint64_t)inode;
 		noted = work && work->on_made ? work->on_made(work->context, follow->path,
