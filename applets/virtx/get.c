@@ -196,14 +196,14 @@ static int each_runstate(
 static const struct view *view_runstate(const struct client *client)
 {
 	static const struct column columns[] = {
+		{"ID", "id", cell_text, NULL},
 		{"STATE", "runstate", cell_enum, &runstate_names},
 		{"HOST", "host", cell_host, NULL},
 		{NULL, NULL, NULL, NULL},
 	};
-	static const struct view view = {columns, "host", NULL};
+	static const struct view one = {columns + 1, "host", NULL}, several = {columns, "id", NULL};
 
-	(void)client;
-	return &view;
+	return client->options.n_operands > 1 ? &several : &one;
 }
 
 const struct command get_runstate_command = {

@@ -106,7 +106,8 @@ static int run_list_vm(struct client *client, struct error *err)
 	if (!host || add_state(client, &runstate_names, filter, "runstate", err) < 0)
 		return -1;
 	add_text(client, "name", filter, "name");
-	json_add_string(filter, "host", host);
+	if (*host)
+		json_add_string(filter, "host", host);
 	if (vlan && !str_parse_int(vlan, 0, 4094, &vlanid))
 		return error_set(err, ERR_USAGE, "--vlanid is a number from 0 to 4094");
 	if (vlan)

@@ -91,6 +91,16 @@ static int read_globals(struct client *client, struct error *err)
 	return 0;
 }
 
+/* Of several results each must say what it is about, if only by the ID that was given. */
+static void add_result(struct client *client, const char *id, struct json_object *result,
+	struct json_object *results)
+{
+	if (client->options.n_operands > 1 && json_object_is_type(result, json_type_object) &&
+		!json_at(result, "uuid") && !json_at(result, "id"))
+		json_add_string(result, "id", id);
+	json_object_array_add(results, result);
+}
+
 /* Runs a command that works on one ID after the other. */
 static void run_each(struct client *client)
 {
@@ -103,7 +113,7 @@ static void run_each(struct client *client)
 
 		if (client->command->each(client, options->operands[i], &result, &err) == 0) {
 			if (result)
-				json_object_array_add(results, result);
+				add_result(client, options->operands[i], result, results);
 			continue;
 		}
 		client_report(client, options->n_operands > 1 ? options->operands[i] : NULL, &err);

@@ -90,6 +90,7 @@ const struct command migrate_vm_command = {
 static const struct view *view(const struct client *client)
 {
 	static const struct column columns[] = {
+		{"ID", "id", cell_text, NULL},
 		{"STATE", "state", cell_enum, &migration_state_names},
 		{"TOTAL", "progress.total", cell_bytes, NULL},
 		{"TRANSFERRED", "progress.transferred", cell_bytes, NULL},
@@ -97,10 +98,9 @@ static const struct view *view(const struct client *client)
 		{"RATE_MB_S", "progress.rate", cell_number, NULL},
 		{NULL, NULL, NULL, NULL},
 	};
-	static const struct view migration = {columns, "state", NULL};
+	static const struct view one = {columns + 1, "id", NULL}, several = {columns, "id", NULL};
 
-	(void)client;
-	return &migration;
+	return client->options.n_operands > 1 ? &several : &one;
 }
 
 const struct command get_migrate_command = {

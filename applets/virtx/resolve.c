@@ -96,16 +96,17 @@ int client_exchange_id(struct client *client, enum thing thing, const char *id, 
 	if (str_is_empty(id) || str_equal(id, ".") || str_equal(id, ".."))
 		return error_set(
 			err, ERR_USAGE, "\"%s\" is not the ID of a %s", id, things[thing].what);
-	if (exchange_at(client, thing, id, suffix, exchange, body, err) == 0)
+	/* Servers refuse an encoded slash, so a name with one can only be looked up. */
+	if (strchr(id, '/'))
+		error_set(err, ERR_NOT_FOUND, "there is no %s \"%s\"", things[thing].what, id);
+	else if (exchange_at(client, thing, id, suffix, exchange, body, err) == 0)
 		return 0;
 	if (err->code != ERR_NOT_FOUND || uuid_is_valid(id))
 		return -1;
 	cleanup_free char *uuid = look_up(client, thing, id, &other);
 
-	if (error_is_set(&other)) {
+	if (error_is_set(&other))
 		*err = other;
-		return -1;
-	}
 	if (!uuid)
 		return -1;
 	http_exchange_clear(exchange);
