@@ -170,8 +170,9 @@ static void compute_processor(const struct host_files *files, const struct host_
 		uint64_t rate = host_stats_rate(last->busy_ns, busy, round->at_ns - last->at_ns);
 
 		/*
-		 * ns of work per second: a billion is one CPU fully used. The counters and the clock
-		 * are not read at the same moment, so short intervals may give more than there is.
+		 * ns of work per second: a billion is one CPU fully used. The counters and the
+		 * clock are not read at the same moment, so short intervals may give more than
+		 * there is.
 		 */
 		cpu->used = clamp((int64_t)((double)rate / 1e9 * round->mhz));
 		if (cpu->used > cpu->total)
