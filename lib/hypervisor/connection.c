@@ -195,6 +195,12 @@ static void serve_connection(struct hypervisor *hypervisor)
 	/* Refused where nothing can break, by the in-process drivers. */
 	atomic_store(&hypervisor->remote, libvirt.virConnectSetKeepAlive(connection,
 						  KEEPALIVE_INTERVAL_S, KEEPALIVE_MISSES) >= 0);
+	/*
+	 * libvirt asks every QEMU for its abilities at the first call that needs them, for seconds
+	 * and with a domain locked. Let that be now, and not in the first statistics, which have a
+	 * deadline.
+	 */
+	free(libvirt.virConnectGetCapabilities(connection));
 	/* Ready before it is watched: on_close() must find it, whenever it is called. */
 	set_connection(hypervisor, connection, true);
 	events = watch_connection(hypervisor, connection, &err);
