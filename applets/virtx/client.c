@@ -69,7 +69,7 @@ static void print_warning(struct client *client, const char *value)
 
 static int connect_once(struct client *client, struct error *err)
 {
-	const char *server = option_value(&client->options, "api-server");
+	const char *server = client->server;
 
 	if (client->http)
 		return 0;

@@ -247,6 +247,9 @@ static int run(struct client *client, struct error *err)
 	completion.word = words[count - 1];
 	const struct option_row *waiting = read_words(&completion, (int)count - 1, words);
 
+	/* The server that the line names is the one whose names it means. */
+	if (option_value(&completion.options, "api-server"))
+		client->server = option_value(&completion.options, "api-server");
 	if (waiting)
 		offer_value(&completion, (enum complete)waiting->completes);
 	else if (str_starts_with(completion.word, "--") && strchr(completion.word, '='))

@@ -79,6 +79,7 @@ static int read_globals(struct client *client, struct error *err)
 
 	client->headers = option_count(&client->options, "no-headers") == 0;
 	client->debug = option_count(&client->options, "debug") > 0;
+	client->server = option_value(&client->options, "api-server");
 	for (size_t i = 0; format && i < N_FORMATS; i++) {
 		if (str_equal(format, formats[i])) {
 			client->format = (enum output_format)i;
