@@ -102,8 +102,9 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 
 		if (now == runstate)
 			return 0;
-		cleanup_free char *phase = xasprintf("%s is %s, not %s yet", id,
-			enum_name(&runstate_names, (int)now), enum_name(&runstate_names, runstate));
+		cleanup_free char *phase =
+			xasprintf("%s is %s, not %s yet", id, enum_name(&runstate_names, (int)now),
+				enum_name(&runstate_names, (int)runstate));
 
 		wait_show(&wait, phase, -1);
 		if (wait_pause(&wait, phase, err) < 0)

@@ -9,16 +9,19 @@ static const char *candidates(const char *line)
 {
 	static char names[4096];
 	cleanup_free char *words = xasprintf("complete -- %s", line);
+	char *rest, *candidate;
 	size_t used = 0;
 
 	assert_int_equal(run_client(words), 0);
 	assert_string_equal(fixture.log, "");
-	for (const char *c = fixture.out ? fixture.out : ""; *c; c += strcspn(c, "\n") + 1) {
-		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%.*s",
-			used ? " " : "", (int)strcspn(c, "\t\n"), c);
+	names[0] = '\0';
+	rest = fixture.out;
+	while ((candidate = strsep(&rest, "\n")) && *candidate) {
+		candidate[strcspn(candidate, "\t")] = '\0';
+		used += (size_t)snprintf(
+			names + used, sizeof(names) - used, "%s%s", used ? " " : "", candidate);
 		assert_true(used < sizeof(names));
 	}
-	names[used] = '\0';
 	return names;
 }
 
