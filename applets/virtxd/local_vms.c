@@ -39,9 +39,7 @@ struct local_vms *local_vms_new(struct inventory *inventory, const char *host_uu
 	pthread_mutex_init(&vms->lock, NULL);
 	vms->inventory = inventory;
 	vms->host_uuid = host_uuid;
-	vms->entries = lh_kchar_table_new(64, NULL);
-	if (!vms->entries)
-		abort();
+	vms->entries = mem_check(lh_kchar_table_new(64, NULL));
 	return vms;
 }
 
@@ -108,7 +106,7 @@ static struct entry *make(struct local_vms *vms, const char *uuid)
 	str_copy(entry->uuid, sizeof(entry->uuid), uuid);
 	entry->gone = true; /* until it is put */
 	if (lh_table_insert(vms->entries, entry->uuid, entry) < 0)
-		abort();
+		mem_check(NULL);
 	return entry;
 }
 

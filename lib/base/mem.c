@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static void *check(void *pointer)
+void *mem_check(void *pointer)
 {
 	if (!pointer) {
 		fputs("virtx: out of memory\n", stderr);
@@ -15,27 +15,27 @@ static void *check(void *pointer)
 
 void *xmalloc(size_t size)
 {
-	return check(malloc(size ? size : 1));
+	return mem_check(malloc(size ? size : 1));
 }
 
 void *xcalloc(size_t count, size_t size)
 {
-	return check(calloc(count ? count : 1, size ? size : 1));
+	return mem_check(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *xrealloc(void *old, size_t size)
 {
-	return check(realloc(old, size ? size : 1));
+	return mem_check(realloc(old, size ? size : 1));
 }
 
 void *xreallocarray(void *old, size_t count, size_t size)
 {
-	return check(reallocarray(old, count ? count : 1, size ? size : 1));
+	return mem_check(reallocarray(old, count ? count : 1, size ? size : 1));
 }
 
 char *xstrdup(const char *text)
 {
-	return check(strdup(text));
+	return mem_check(strdup(text));
 }
 
 char *xstrdup_or_null(const char *text)
@@ -45,7 +45,7 @@ char *xstrdup_or_null(const char *text)
 
 char *xstrndup(const char *text, size_t len)
 {
-	return check(strndup(text, len));
+	return mem_check(strndup(text, len));
 }
 
 void *xmemdup(const void *data, size_t len)
@@ -62,7 +62,7 @@ char *xvasprintf(const char *format, va_list args)
 	char *text = NULL;
 
 	if (vasprintf(&text, format, args) < 0)
-		check(NULL);
+		mem_check(NULL);
 	return text;
 }
 

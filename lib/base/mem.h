@@ -29,11 +29,14 @@ void *xmemdup(const void *data, size_t len);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *xvasprintf(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
+/* What another library allocated, passed on; as above when it is NULL. */
+void *mem_check(void *pointer);
+
 /* Free or close what a variable holds when it goes out of scope. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
-#define cleanup_free CLEANUP(mem_cleanup_free)
-#define cleanup_close CLEANUP(mem_cleanup_close)
-#define cleanup_fclose CLEANUP(mem_cleanup_fclose)
+#define cleanup_free      CLEANUP(mem_cleanup_free)
+#define cleanup_close     CLEANUP(mem_cleanup_close)
+#define cleanup_fclose    CLEANUP(mem_cleanup_fclose)
 
 static inline void mem_cleanup_free(void *pointer)
 {

@@ -88,6 +88,10 @@ static void append_item(
 		buf_text(out, text);
 		return;
 	}
+	if (!entry->ts_at) {
+		buf_text(out, entry->json);
+		return;
+	}
 	snprintf(ts, sizeof(ts), "%" PRId64, entry->ts_ms);
 	buf_append(out, entry->json, entry->ts_at);
 	buf_text(out, ts);

@@ -21,7 +21,7 @@ struct table_entry {
 	void *row; /* owned, of the type the table was made for */
 	int64_t ts_ms;
 	char *json;      /* the item with "ts":0 */
-	size_t ts_at;    /* where that 0 stands */
+	size_t ts_at;    /* where that 0 stands; 0: nowhere, the item is shown as it is */
 	uint64_t digest; /* of json: of the content without the time */
 };
 
