@@ -123,6 +123,15 @@ static int run_made(void *context, const char *path, uint64_t inode, struct erro
 	return intent_write(run->daemon->store, run->intent, err);
 }
 
+/* "qemu-img was cancelled" is true, but not what somebody asked for. */
+static int own_words(const struct operation *operation, struct error *err)
+{
+	if (err->code != ERR_CANCELLED)
+		return -1;
+	error_clear(err);
+	return operation_check_cancel(operation, err);
+}
+
 int vm_disks_make(struct daemon *daemon, struct operation *operation, struct intent *intent,
 	struct error *err)
 {
@@ -147,7 +156,7 @@ int vm_disks_make(struct daemon *daemon, struct operation *operation, struct int
 		run_progress(&run, 0);
 		if (operation_check_cancel(operation, err) ||
 			disk_provision(daemon->store, intent->vm, &work, &follow, err))
-			return -1;
+			return own_words(operation, err);
 		*disk = work;
 	}
 	return operation_check_cancel(operation, err);
