@@ -19,7 +19,7 @@ struct client {
 	bool headers; /* of tables */
 	bool debug;
 	const char *server; /* --api-server, NULL when it was not given */
-	FILE *out, *log; /* results; errors, warnings and progress */
+	FILE *out, *log;    /* results; errors, warnings and progress */
 	struct http_client *http;
 	/* Once they were needed: the answer of GET /hosts, and UUID to name made of it. */
 	struct json_object *hosts, *host_names;

@@ -135,16 +135,28 @@ char *config_get(const struct config_row *row, const void *settings)
 void config_init(const struct config_row *rows, void *settings)
 {
 	for (const struct config_row *row = rows; row->key; row++) {
-		struct error err = {0};
 		void *member = member_of(row, settings);
+		struct error err = {0};
 
-		if (row->kind == CONFIG_STRING)
+		switch (row->kind) {
+		case CONFIG_STRING:
 			*(char **)member = NULL;
-		else if (row->kind == CONFIG_LIST)
+			break;
+		case CONFIG_LIST:
 			*(char ***)member = NULL;
-		/* A row whose default is not a value is a defect, and nothing can run with it. */
-		if (config_set(row, settings, row->fallback, &err) < 0)
-			abort();
+			break;
+		case CONFIG_BOOL:
+			*(bool *)member = false;
+			break;
+		case CONFIG_INT:
+			*(int64_t *)member = row->min;
+			break;
+		case CONFIG_ENUM:
+			*(int *)member = 0;
+			break;
+		}
+		/* A default that is no value is a defect of the rows; the above stays then. */
+		(void)set_value(row, settings, row->fallback, &err);
 	}
 }
 

@@ -161,7 +161,7 @@ static void test_refuses_nul(void **state)
 
 static void test_reads_files(void **state)
 {
-	char path[] = "/tmp/virtx-config-XXXXXX";
+	char path[] = P_tmpdir "/virtx-config-XXXXXX";
 	int fd = mkstemp(path);
 	struct sample sample;
 	struct error err = {0};

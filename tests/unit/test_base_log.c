@@ -17,7 +17,7 @@ static int saved, captured;
 /* Standard error goes into a file until the test ends. */
 static int set_up(void **state)
 {
-	char path[] = "/tmp/virtx-log-XXXXXX";
+	char path[] = P_tmpdir "/virtx-log-XXXXXX";
 
 	(void)state;
 	captured = mkstemp(path);

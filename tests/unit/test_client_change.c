@@ -236,7 +236,7 @@ static void test_register(void **state)
 /* An editor: a script that does body to the file $1. Its path is set as EDITOR. */
 static void use_editor(const char *body)
 {
-	static char path[] = "/tmp/virtx-editor-XXXXXX";
+	static char path[] = P_tmpdir "/virtx-editor-XXXXXX";
 	static bool made;
 	struct error err = {0};
 	cleanup_free char *text = xasprintf("#!/bin/sh\n%s\n", body);

@@ -3,6 +3,7 @@
 #include "client_fixture.h"
 
 #include "applets/virtx/manual.h"
+#include "applets/virtxd/settings.h"
 
 static bool has_option(const struct command *command, const char *name)
 {
@@ -275,6 +276,24 @@ static void test_manual_is_complete(void **state)
 	assert_null(strstr(text, "\n@"));
 }
 
+/* What the manual says of virtxd.conf is true: each default is a value of its key. */
+static void test_defaults_of_the_daemon(void **state)
+{
+	struct settings settings;
+
+	(void)state;
+	config_init(settings_rows, &settings);
+	for (const struct config_row *row = settings_rows; row->key; row++) {
+		struct error err = {0};
+
+		if (config_set(row, &settings, row->fallback, &err) < 0)
+			fail_msg("%s", err.message);
+		assert_true(row->help && *row->help && !str_ends_with(row->help, "."));
+		assert_true(row->kind == CONFIG_BOOL || row->argument);
+	}
+	config_free(settings_rows, &settings);
+}
+
 static void test_manual_refuses_unknown_tables(void **state)
 {
 	FILE *page = fmemopen((char[]){"text\n@NONSENSE@\n"}, 16, "r");
@@ -300,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup(test_help_of_groups, fixture_reset),
 		cmocka_unit_test_setup(test_wrong_usage, fixture_reset),
 		cmocka_unit_test(test_manual_is_complete),
+		cmocka_unit_test(test_defaults_of_the_daemon),
 		cmocka_unit_test(test_manual_refuses_unknown_tables),
 	};
 
