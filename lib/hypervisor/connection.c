@@ -251,6 +251,10 @@ static void *connector_main(void *data)
 		serve_connection(hypervisor);
 		pause_until(hypervisor, began + hypervisor->config.reconnect_ms);
 	}
+	pthread_mutex_lock(&hypervisor->lock);
+	hypervisor->finished = true;
+	pthread_cond_broadcast(&hypervisor->changed);
+	pthread_mutex_unlock(&hypervisor->lock);
 	hypervisor_unref(hypervisor);
 	return NULL;
 }
@@ -346,14 +350,21 @@ fail:
 void hypervisor_stop(struct hypervisor *hypervisor)
 {
 	struct timespec until = monotonic_after(CONNECTOR_STOP_MS);
+	bool finished;
+	int status = 0;
 
 	if (!hypervisor)
 		return;
 	pthread_mutex_lock(&hypervisor->lock);
 	atomic_store(&hypervisor->stopping, true);
 	pthread_cond_broadcast(&hypervisor->changed);
+	while (!hypervisor->finished && status != ETIMEDOUT)
+		status = pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &until);
+	finished = hypervisor->finished;
 	pthread_mutex_unlock(&hypervisor->lock);
-	if (pthread_clockjoin_np(hypervisor->connector, NULL, CLOCK_MONOTONIC, &until))
+	if (finished)
+		pthread_join(hypervisor->connector, NULL);
+	else
 		pthread_detach(hypervisor->connector);
 	stop_events(hypervisor);
 	hypervisor_unref(hypervisor);

@@ -3,11 +3,15 @@
  * libvirt, as the rest of virtx sees it. The only module that includes it; it
  * is loaded at run time (libvirt_load.h says why).
  *
- * One long-lived connection with keepalive; its event loop runs in a thread of
- * this module, which also reconnects every 5 s. All functions may be called from any
- * thread; while there is no connection they fail at once with ERR_UNAVAILABLE and the reason of the
- * last attempt. A failure that libvirt reports is ERR_HYPERVISOR with libvirt's own message; a
- * domain it does not know is ERR_NOT_FOUND. No lock is held across a call into libvirt.
+ * One long-lived connection with keepalive brings the events and tells whether libvirt is there;
+ * the module reconnects every 5 s. Calls to a libvirtd open a connection of their own (0.8 ms;
+ * connection.c says why), calls to an in-process driver share the one.
+ *
+ * All functions may be called from any thread; while there is no connection they fail at once
+ * with ERR_UNAVAILABLE and the reason of the last attempt. A failure that libvirt reports is
+ * ERR_HYPERVISOR with libvirt's own message; a domain it does not know is ERR_NOT_FOUND. No lock is
+ * held across a call into libvirt, except that callers of hypervisor_probe_kvm() wait for one
+ * another. The process must ignore SIGPIPE.
  */
 #ifndef HYPERVISOR_HYPERVISOR_H
 #define HYPERVISOR_HYPERVISOR_H

@@ -33,6 +33,7 @@ struct hypervisor {
 	bool ready;               /* it may be used */
 	bool hopeless;            /* the embedded driver failed: it starts once per process */
 	char why[1024];           /* why not: the last attempt's reason, or how it was lost */
+	bool finished;            /* the connector is about to end */
 	unsigned generation;      /* counts connections */
 	bool caps_known;          /* for this connection */
 	struct hypervisor_caps caps;

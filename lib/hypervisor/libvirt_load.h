@@ -76,7 +76,6 @@
 	X(virNodeGetCPUStats) \
 	X(virNodeGetFreeMemory) \
 	X(virNodeGetInfo) \
-	X(virResetLastError) \
 	X(virSetErrorFunc)
 /* clang-format on */
 
