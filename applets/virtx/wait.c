@@ -45,6 +45,9 @@ void wait_show(struct wait *wait, const char *phase, int percent)
 	cleanup_free char *safe = text_escape(phase);
 	FILE *log = wait->client->log;
 
+	/* What is over at once needs no words. */
+	if (wait->polls == 0)
+		return;
 	if (wait->terminal) {
 		fprintf(log, "\r\033[K%s", safe);
 		if (percent >= 0)
@@ -146,8 +149,9 @@ static int follow(struct client *client, const char *location, struct json_objec
 
 		if (result <= 0)
 			return result;
-		cleanup_free char *phase = xasprintf("%s %s: %s", json_text_at(*operation, "kind"),
-			json_text_at(*operation, "name"), json_text_at(*operation, "phase"));
+		const char *now = json_text_at(*operation, "phase");
+		cleanup_free char *phase = xasprintf("%s %s%s%s", json_text_at(*operation, "kind"),
+			json_text_at(*operation, "name"), *now ? ": " : "", now);
 
 		wait_show(&wait, phase, (int)json_int_at(*operation, "progress"));
 		wait_pause(&wait, phase, err);

@@ -210,7 +210,7 @@ static void test_follows_migrations(void **state)
 
 	(void)state;
 	answer_with("POST", "/vms/db/runstate/migrate", 202, NULL);
-	answer_times(1, "GET", "/vms/db/runstate/migrate", 200, running, NULL, NULL);
+	answer_times(2, "GET", "/vms/db/runstate/migrate", 200, running, NULL, NULL);
 	answer_times(1, "GET", "/vms/db/runstate/migrate", 200, "{\"state\": 8}", NULL, NULL);
 	answer_times(1, "GET", "/vms/db/runstate/migrate", 200, "{\"state\": 9}", NULL, NULL);
 	assert_int_equal(run_client("migrate vm db -l --wait"), 0);
