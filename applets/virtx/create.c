@@ -114,7 +114,7 @@ static int run_create(struct client *client, struct error *err)
 	json_add_string(body, "host", host);
 	if (option_count(options, "dry-run") > 0)
 		return dry_run(client, body, err);
-	if (wait_change(client, NULL, &exchange, body, &operation, err) < 0)
+	if (wait_change(client, NULL, NULL, &exchange, body, &operation, err) < 0)
 		return -1;
 	return print_created(client, operation, &exchange, err);
 }
@@ -159,7 +159,7 @@ static int run_update(struct client *client, struct error *err)
 	body = json_new_object();
 	json_object_object_add(body, "vmdef", json_object_get(def));
 	json_add_bool(body, "deletestorage", option_count(options, "storage") > 0);
-	return wait_change(client, options->operands[0], &exchange, body, &operation, err);
+	return wait_change(client, options->operands[0], NULL, &exchange, body, &operation, err);
 }
 
 static const struct option_row update_options[] = {

@@ -31,7 +31,7 @@ static int each(
 	json_add_bool(body, "deletestorage", storage);
 	cleanup_json struct json_object *operation = NULL;
 
-	return wait_change(client, id, &exchange, body, &operation, err);
+	return wait_change(client, id, NULL, &exchange, body, &operation, err);
 }
 
 static const struct option_row options[] = {

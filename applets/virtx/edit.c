@@ -104,7 +104,6 @@ static char *write_draft(const char *text, struct error *err)
 static int send_draft(struct client *client, const char *uuid, const char *etag, const char *path,
 	struct error *err)
 {
-	const char *headers[][2] = {{"If-Match", etag}, {NULL, NULL}};
 	cleanup_json struct json_object *def = NULL, *body = json_new_object(), *operation = NULL;
 	cleanup_exchange struct http_exchange exchange = {.method = "PUT"};
 
@@ -112,9 +111,7 @@ static int send_draft(struct client *client, const char *uuid, const char *etag,
 		return -1;
 	json_object_object_add(body, "vmdef", json_object_get(def));
 	json_add_bool(body, "deletestorage", option_count(&client->options, "storage") > 0);
-	if (etag)
-		exchange.headers = (const char *const(*)[2])headers;
-	return wait_change(client, uuid, &exchange, body, &operation, err);
+	return wait_change(client, uuid, etag, &exchange, body, &operation, err);
 }
 
 static int edit_draft(struct client *client, const char *uuid, const char *etag, const char *before,

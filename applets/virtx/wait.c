@@ -158,20 +158,17 @@ static int follow(struct client *client, const char *location, struct json_objec
 	}
 }
 
-int wait_change(struct client *client, const char *id, struct http_exchange *exchange,
-	struct json_object *body, struct json_object **operation, struct error *err)
+int wait_change(struct client *client, const char *id, const char *if_match,
+	struct http_exchange *exchange, struct json_object *body, struct json_object **operation,
+	struct error *err)
 {
 	char key[UUID_TEXT_SIZE];
-	const char *headers[5][2] = {{"Prefer", "respond-async"}, {"Idempotency-Key", key}};
-	size_t used = 2;
+	const char *const headers[][2] = {{"Prefer", "respond-async"}, {"Idempotency-Key", key},
+		{if_match ? "If-Match" : NULL, if_match}, {NULL, NULL}};
 
 	uuid_make(key);
 	*operation = NULL;
-	for (; exchange->headers && exchange->headers[used - 2][0] && used < 4; used++) {
-		headers[used][0] = exchange->headers[used - 2][0];
-		headers[used][1] = exchange->headers[used - 2][1];
-	}
-	exchange->headers = (const char *const(*)[2])headers;
+	exchange->headers = headers;
 	int result = id ? client_exchange_id(client, THING_VM, id, "", exchange, body, err)
 			: client_exchange(client, exchange, body, err);
 

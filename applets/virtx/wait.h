@@ -40,10 +40,12 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 
 /*
  * Sends a change that may take long as an operation (Prefer: respond-async), and follows it to its
- * end. Other servers answer when they are done. *operation (the caller puts it): its record, NULL
- * when there was none. -1 with its error when it failed. id NULL: the target is in the exchange.
+ * end. Other servers answer when they are done. id NULL: the target is in the exchange; if_match:
+ * the ETag that must still be true, or NULL. *operation (the caller puts it): its record, NULL when
+ * there was none. -1 with the operation's error when it failed.
  */
-int wait_change(struct client *client, const char *id, struct http_exchange *exchange,
-	struct json_object *body, struct json_object **operation, struct error *err);
+int wait_change(struct client *client, const char *id, const char *if_match,
+	struct http_exchange *exchange, struct json_object *body, struct json_object **operation,
+	struct error *err);
 
 #endif

@@ -3,7 +3,9 @@
  */
 #include "client_fixture.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <termios.h>
 
 #define UUID      "11111111-2222-4333-8444-555555555555"
 #define OPERATION "/operations/5f0c0000-0000-4000-8000-000000000001"
@@ -233,6 +235,78 @@ static void test_register(void **state)
 	assert_string_equal(fixture.log, "register entry rewritten from libvirt\n");
 }
 
+/* A terminal: what one side writes the other one reads, unchanged. */
+static void open_terminal(int *outside, int *inside)
+{
+	struct termios settings;
+
+	*outside = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(*outside >= 0 && grantpt(*outside) == 0 && unlockpt(*outside) == 0);
+	*inside = open(ptsname(*outside), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(*inside >= 0 && tcgetattr(*inside, &settings) == 0);
+	cfmakeraw(&settings);
+	assert_int_equal(tcsetattr(*inside, TCSANOW, &settings), 0);
+}
+
+/* On a terminal the progress is one line that is written again and again, and taken away at the
+ * end. */
+static void test_progress_on_a_terminal(void **state)
+{
+	char *argv[] = {(char *)(uintptr_t) "virtx", (char *)(uintptr_t) "create",
+		(char *)(uintptr_t) "vm", (char *)(uintptr_t)MINIMAL};
+	char text[1024] = "";
+	int outside, inside;
+	size_t used = 0;
+	ssize_t len;
+
+	(void)state;
+	open_terminal(&outside, &inside);
+	FILE *out = fopen("/dev/null", "we"), *log = fdopen(inside, "w");
+
+	answer_times(0, "POST", "/vms", 202, "{}", "Location", OPERATION);
+	answer_times(3, "GET", OPERATION, 200,
+		"{\"state\": \"running\", \"kind\": \"create\", \"name\": \"minimal\","
+		" \"phase\": \"images\", \"progress\": 10}",
+		NULL, NULL);
+	answer_with("GET", OPERATION, 200, "{\"state\": \"completed\", \"vm\": \"" UUID "\"}");
+	assert_int_equal(client_run(4, argv, out, log), 0);
+	fclose(log);
+	/* The terminal gives it in pieces, and an error when the other side is closed. */
+	while (used < sizeof(text) - 1 &&
+		(len = read(outside, text + used, sizeof(text) - 1 - used)) > 0)
+		used += (size_t)len;
+	assert_string_equal(text, "\r\033[Kcreate minimal: images 10%"
+				  "\r\033[Kcreate minimal: images 10%"
+				  "\r\033[K");
+	fclose(out);
+	close(outside);
+}
+
+static void test_delete_asks_on_a_terminal(void **state)
+{
+	int outside, inside, saved = dup(STDIN_FILENO);
+
+	(void)state;
+	answer_with("DELETE", "/vms/db", 204, NULL);
+	open_terminal(&outside, &inside);
+	assert_int_equal(dup2(inside, STDIN_FILENO), STDIN_FILENO);
+	assert_int_equal(write(outside, "n\n", 2), 2);
+	assert_int_equal(run_client("delete vm db -s"), 1);
+	assert_string_equal(
+		fixture.log, "Delete VM db and its managed storage? [y/N] virtx: not deleted\n");
+	assert_string_equal(fixture.requests, "");
+	assert_int_equal(write(outside, "y\n", 2), 2);
+	assert_int_equal(run_client("delete vm db -s"), 0);
+	assert_true(was_asked("DELETE /vms/db {\"deletestorage\":true}\n"));
+	/* Without --storage nothing is lost, so nothing is asked. */
+	assert_int_equal(run_client("delete vm db"), 0);
+	assert_string_equal(fixture.log, "");
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+	close(inside);
+	close(outside);
+}
+
 /* An editor: a script that does body to the file $1. Its path is set as EDITOR. */
 static void use_editor(const char *body)
 {
@@ -336,6 +410,8 @@ int main(void)
 		cmocka_unit_test_setup(test_waits, fixture_reset),
 		cmocka_unit_test_setup(test_follows_migrations, fixture_reset),
 		cmocka_unit_test_setup(test_register, fixture_reset),
+		cmocka_unit_test_setup(test_progress_on_a_terminal, fixture_reset),
+		cmocka_unit_test_setup(test_delete_asks_on_a_terminal, fixture_reset),
 		cmocka_unit_test_setup(test_edit, fixture_reset),
 		cmocka_unit_test_setup(test_edit_keeps_the_text, fixture_reset),
 	};
