@@ -31,7 +31,7 @@ static void put_prose(const char *text, FILE *out)
 
 	for (text += strspn(text, " \n"); *text; text += strspn(text, " \n")) {
 		size_t len = strcspn(text, " \n");
-		bool ends = text[len - 1] == '.' && text[len] && len > 3;
+		bool ends = len > 1 && text[len - 1] == '.' && text[len - 2] != '.';
 		char capital =
 			first && *text >= 'a' && *text <= 'z' ? (char)(*text - 'a' + 'A') : *text;
 
