@@ -185,6 +185,33 @@ static void test_debug_shows_the_exchange(void **state)
 	assert_non_null(strstr(fixture.log, "< {\"items\": []}\n"));
 }
 
+/* More than a MiB, at which older clients give up. */
+static void test_ten_thousand_vms(void **state)
+{
+	cleanup_buf struct printbuf *list = buf_new();
+	unsigned lines = 0;
+
+	(void)state;
+	buf_text(list, "{\"items\": [");
+	for (int i = 0; i < 10000; i++)
+		buf_format(list,
+			"%s{\"uuid\": \"%08d-2222-4333-8444-555555555555\", \"fields\": {\"name\":"
+			" \"vm-%d\", \"host\": \"aaaaaaaa-0000-4000-8000-000000000001\","
+			" \"runstate\": 4, \"vlanid\": 0, \"custom\": {\"name\": \"\","
+			" \"value\": \"\"}, \"ts\": 0}}",
+			i ? "," : "", i, i);
+	buf_text(list, "]}");
+	assert_true(list->bpos > 1024 * 1024);
+	answer_with("GET", "/vms", 200, list->buf);
+	answer_with("GET", "/hosts", 200, "hosts.json");
+	assert_int_equal(run_client("list vm --no-headers"), 0);
+	for (const char *c = fixture.out; *c; c++)
+		lines += *c == '\n';
+	assert_int_equal(lines, 10000);
+	assert_true(
+		str_starts_with(fixture.out, "00000000-2222-4333-8444-555555555555  vm-0     "));
+}
+
 static void test_console(void **state)
 {
 	(void)state;
@@ -232,6 +259,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ids, fixture_reset),
 		cmocka_unit_test_setup(test_errors_and_exit_codes, fixture_reset),
 		cmocka_unit_test_setup(test_debug_shows_the_exchange, fixture_reset),
+		cmocka_unit_test_setup(test_ten_thousand_vms, fixture_reset),
 		cmocka_unit_test_setup(test_console, fixture_reset),
 		cmocka_unit_test_setup(test_console_follows, fixture_reset),
 		cmocka_unit_test_setup(test_output_that_fails, fixture_reset),
