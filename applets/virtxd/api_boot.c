@@ -13,7 +13,6 @@
 #include "model/json.h"
 #include "oplog.h"
 #include "storage/disk.h"
-#include "storage/register.h"
 #include "vm_ops.h"
 
 #define MAX_OPTIONS 8
@@ -77,25 +76,6 @@ static int read_cloud_init(struct json_object *body, struct cloud_init *seed, st
 	return 0;
 }
 
-/* A VM that two hosts claim is started by neither. */
-static int check_claims(struct daemon *daemon, const char *uuid, struct error *err)
-{
-	cleanup_free struct register_entry *entries = NULL;
-	size_t count = 0;
-
-	if (register_find(daemon->store, uuid, &entries, &count, err))
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		if (str_equal(entries[i].host, daemon->host_uuid))
-			continue;
-		error_set(err, ERR_REGISTER,
-			"conflict: VM %s is in the register of host %s too, so it is not started",
-			uuid, entries[i].host);
-		return error_hint(err, "remove the entry of the host that it does not belong to");
-	}
-	return 0;
-}
-
 /* A VM that another implementation made has no lease of its own before its first boot here. */
 static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
 {
@@ -119,7 +99,7 @@ static int check_boot(
 	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
 			enum_name(&runstate_names, (int)now->runstate));
-	if (check_claims(daemon, uuid, err) || guest_check(daemon, uuid, &now->reading.def, err) ||
+	if (vm_ops_check_claims(daemon, uuid, err) || guest_check(daemon, &now->reading.def, err) ||
 		guest_check_memory(daemon, &now->reading.def, false, err))
 		return -1;
 	return claim_vm_lease(daemon, uuid, err);

@@ -44,7 +44,8 @@ static int check_request(struct daemon *daemon, struct intent *intent, struct er
 	if (vmdef_validate(&intent->def, &rules, err))
 		return -1;
 	vmdef_choose_macs(&intent->def);
-	if (guest_check(daemon, intent->vm, &intent->def, err) ||
+	if (guest_check(daemon, &intent->def, err) ||
+		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		guest_check_memory(daemon, &intent->def, true, err))
 		return -1;
 	return vm_disks_check(daemon, intent, err);

@@ -7,6 +7,7 @@
  */
 #include "base/log.h"
 #include "base/str.h"
+#include "collector.h"
 #include "guest_check.h"
 #include "model/domain_xml_safe.h"
 #include "model/json.h"
@@ -23,6 +24,10 @@ static int find_vm(struct call *call, bool *known, struct error *err)
 	if (*known && !str_equal(call->vm.host_uuid, daemon->host_uuid))
 		return error_set(err, ERR_STATE, "VM %s belongs to host %s", call->vm.name,
 			call->vm.host_uuid);
+	if (*known && collector_is_foreign(daemon->collector, call->vm.uuid))
+		return error_set(err, ERR_STATE,
+			"%s was not made by VirtX, so it has no place in the register",
+			call->vm.name);
 	if (*known)
 		return 0;
 	if (cause.code != ERR_NOT_FOUND)
@@ -101,8 +106,7 @@ static int check_entry(struct daemon *daemon, const char *uuid, const char *xml,
 	/* Its disks exist: they are judged like those of an update that keeps them. */
 	struct vmdef_rules rules = vm_ops_rules(daemon, &reading.def);
 
-	if (vmdef_validate(&reading.def, &rules, err) ||
-		guest_check(daemon, uuid, &reading.def, err))
+	if (vmdef_validate(&reading.def, &rules, err) || guest_check(daemon, &reading.def, err))
 		return -1;
 	return check_leases(daemon, uuid, &reading.def, err);
 }

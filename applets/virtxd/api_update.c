@@ -69,8 +69,10 @@ static int check_update(
 	if (vm_now_check_off(now, "updated", err) || check_if_match(call, &now->reading.def, err) ||
 		vmdef_validate(&intent->def, &rules, err) ||
 		vm_disks_keep(&now->reading.def, &intent->def, err) ||
-		guest_check(daemon, intent->vm, &intent->def, err) ||
-		check_register(daemon, intent->vm, err))
+		guest_check(daemon, &intent->def, err) ||
+		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
+		check_register(daemon, intent->vm, err) ||
+		vm_ops_check_claims(daemon, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->old, &now->reading.def);
 	return vm_disks_check(daemon, intent, err);

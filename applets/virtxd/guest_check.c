@@ -90,7 +90,7 @@ static int check_macs_against(const struct vmdef *def, const struct vm *other, s
 	return 0;
 }
 
-static int check_macs(
+int guest_check_macs(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
 {
 	cleanup_free char(*others)[UUID_TEXT_SIZE] = NULL;
@@ -109,7 +109,7 @@ static int check_macs(
 	return 0;
 }
 
-int guest_check(struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
+int guest_check(struct daemon *daemon, const struct vmdef *def, struct error *err)
 {
 	if (def->firmware == FIRMWARE_UEFI && !daemon->caps.uefi) {
 		error_set(err, ERR_UNSUPPORTED,
@@ -122,9 +122,7 @@ int guest_check(struct daemon *daemon, const char *uuid, const struct vmdef *def
 			"numa.placement: this host has no numad, which automatic placement needs");
 		return error_hint(err, "install numad or set it to false");
 	}
-	if (check_nets(daemon, def, err) || check_macs(daemon, uuid, def, err))
-		return -1;
-	return 0;
+	return check_nets(daemon, def, err);
 }
 
 int guest_check_memory(

@@ -7,11 +7,13 @@
 #include "model/vmdef.h"
 
 /*
- * Whether a validated definition fits this host: firmware, NUMA placement, huge pages, networks,
- * bridges, VLAN tags: ERR_UNSUPPORTED with the reason; a MAC that another VM of this host has is
- * ERR_INVALID. uuid: the VM's own.
+ * Whether a validated definition fits this host: firmware, NUMA placement, networks, bridges, VLAN
+ * tags: ERR_UNSUPPORTED with the reason.
  */
-int guest_check(
+int guest_check(struct daemon *daemon, const struct vmdef *def, struct error *err);
+
+/* Whether its MACs are its own: one that another VM (not uuid) of this host has is ERR_INVALID. */
+int guest_check_macs(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err);
 
 /*

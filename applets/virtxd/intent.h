@@ -29,7 +29,7 @@ struct intent {
 	struct vmdef old; /* update: the one in force */
 	bool remove;      /* images that go are removed too */
 	bool forward;
-	char *xml; /* update: the domain to be defined; "" before it is known */
+	char *xml; /* the domain to be defined; NULL before it is known, but never once read back */
 	struct intent_made *made;
 	size_t n_made;
 };

@@ -8,10 +8,10 @@
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
-#include "model/domain_xml.h"
-#include "operations.h"
+#include "oplog.h"
 #include "settle.h"
 #include "storage/register.h"
+#include "vm_ops.h"
 
 static int settle_update(struct daemon *daemon, struct intent *intent, struct error *err)
 {
@@ -89,6 +89,44 @@ static void settle_records(struct daemon *daemon)
 	}
 }
 
+/* Completes the log of a VM whose operation was cut: it has succeeded when the VM is where it
+ * should have got. */
+static void settle_log(struct daemon *daemon, const char *vm, enum oplog_op op, enum runstate goal)
+{
+	cleanup_vm_now struct vm_now now = {0};
+	struct error err = {0}, cut = {0};
+
+	if (vm_now_read(daemon, vm, &now, &err))
+		return;
+	const struct oplog_entry *entry = &now.reading.oplog[op];
+	struct oplog_note note = {.op = op, .start_ms = entry->start_ms};
+
+	if (!entry->present || entry->status != OPLOG_STARTED)
+		return;
+	if (now.runstate != goal)
+		error_set(&cut, ERR_UNAVAILABLE, "interrupted by a restart");
+	oplog_finish(daemon, vm, &note, "", &cut);
+	collector_refresh(daemon->collector, vm, &err);
+}
+
+static void settle_logs(struct daemon *daemon)
+{
+	static const struct {
+		const char *kind;
+		enum oplog_op op;
+		enum runstate goal;
+	} cut[] = {{"boot", OPLOG_BOOT, RUNSTATE_RUNNING}, {"pause", OPLOG_PAUSE, RUNSTATE_PAUSED},
+		{"resume", OPLOG_RESUME, RUNSTATE_RUNNING}};
+
+	for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+		cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+		size_t count = operations_list_interrupted(daemon->operations, cut[i].kind, &vms);
+
+		for (size_t j = 0; j < count; j++)
+			settle_log(daemon, vms[j], cut[i].op, cut[i].goal);
+	}
+}
+
 /* An entry that cannot be understood is left alone and named. */
 static void check_entry(struct daemon *daemon, const char *vm)
 {
@@ -137,6 +175,7 @@ int recovery_run(struct daemon *daemon, struct error *err)
 		return -1;
 	settle_intents(daemon);
 	settle_records(daemon);
+	settle_logs(daemon);
 	check_register(daemon);
 	return 0;
 }

@@ -56,7 +56,9 @@ int settle_back_create(struct daemon *daemon, const struct intent *intent, struc
 {
 	struct error cause = {0};
 
-	if (undefine(daemon, intent->vm, err))
+	/* Without XML nothing was defined yet, and libvirt, which may be away, is not needed for
+	 * the rest. */
+	if (intent->xml && undefine(daemon, intent->vm, err))
 		return -1;
 	if (register_remove(daemon->store, daemon->host_uuid, intent->vm, &cause))
 		note_failure("register", intent, &cause, err);

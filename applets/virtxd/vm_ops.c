@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "collector.h"
 #include "console.h"
+#include "storage/register.h"
 
 #include <strings.h>
 
@@ -99,6 +100,25 @@ int vm_ops_check_host(struct call *call, const char *host, struct error *err)
 		return 0;
 	return error_set(err, ERR_UNAVAILABLE, "host: %s cannot be reached from host %s", host,
 		daemon->host_name);
+}
+
+int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	cleanup_free struct register_entry *entries = NULL;
+	size_t count = 0;
+
+	if (register_find(daemon->store, uuid, &entries, &count, err))
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		if (str_equal(entries[i].host, daemon->host_uuid))
+			continue;
+		error_set(err, ERR_REGISTER,
+			"conflict: VM %s is in the register of host %s too, so nothing is done to "
+			"it",
+			uuid, entries[i].host);
+		return error_hint(err, "remove the entry of the host that it does not belong to");
+	}
+	return 0;
 }
 
 void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_xml_options *options,

@@ -37,6 +37,10 @@ void vm_ops_end(struct daemon *daemon, struct operation *operation, const char *
  * ERR_UNAVAILABLE, ERR_AMBIGUOUS. */
 int vm_ops_check_host(struct call *call, const char *host, struct error *err);
 
+/* A VM that the register lists under another host too is neither started nor changed nor deleted:
+ * ERR_REGISTER. */
+int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err);
+
 /* How this host writes domains; *console_log is what options->console_log points to, the caller
  * frees it. */
 void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_xml_options *options,
