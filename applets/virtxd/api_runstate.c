@@ -17,13 +17,16 @@ static int read_force(struct call *call, int16_t max, int16_t *force, struct err
 }
 
 /* 0 asks the guest by ACPI, 1 ends QEMU with SIGTERM, 2 with SIGKILL. */
-static int shut_down(struct daemon *daemon, const char *uuid, int16_t force, struct error *err)
+static int shut_down(struct call *call, int16_t force, struct error *err)
 {
+	struct hypervisor *hypervisor = call->daemon->hypervisor;
+	bool off = call->vm.runstate == RUNSTATE_POWEROFF || call->vm.runstate == RUNSTATE_CRASHED;
+
 	if (force == 0)
-		return hypervisor_shutdown(daemon->hypervisor, uuid, err);
-	if (hypervisor_destroy(daemon->hypervisor, uuid, force == 1, err) == 0)
+		return hypervisor_shutdown(hypervisor, call->vm.uuid, err);
+	if (hypervisor_destroy(hypervisor, call->vm.uuid, force == 1, err) == 0)
 		return 0;
-	return force == 1 ? error_hint(err, "force 2 does not ask") : -1;
+	return force == 1 && !off ? error_hint(err, "force 2 does not ask QEMU") : -1;
 }
 
 int api_shutdown(struct call *call, struct error *err)
@@ -43,7 +46,7 @@ int api_shutdown(struct call *call, struct error *err)
 	snprintf(message, sizeof(message), "shutdown force=%d.", force);
 	oplog_start(daemon, uuid, OPLOG_SHUTDOWN, message, &note);
 	/* With force 0 it stays open until the guest has stopped: oplog_on_stop(). */
-	if (shut_down(daemon, uuid, force, err) || force > 0)
+	if (shut_down(call, force, err) || force > 0)
 		oplog_finish(daemon, uuid, &note, "forced shutdown", err);
 	vm_ops_end(daemon, operation, uuid, err);
 	return error_is_set(err) ? -1 : call_answer(call, force == 0 ? 202 : 204);
