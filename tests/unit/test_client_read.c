@@ -82,6 +82,23 @@ static void test_several_at_once(void **state)
 					 "db  paused  virt2\n");
 }
 
+/* Servers of another implementation know fewer routes, and may say null for an empty list. */
+static void test_status_of_other_servers(void **state)
+{
+	(void)state;
+	answer_with("GET", "/vms", 200, "{\"items\": null}");
+	answer_with("GET", "/hosts", 200, "hosts.json");
+	assert_int_equal(run_client("status"), 0);
+	assert_non_null(strstr(fixture.out, "VMS         none\n"));
+	assert_non_null(strstr(fixture.out, "OPERATIONS  none\n"));
+	cleanup_free char *table = xstrdup(fixture.out);
+
+	assert_int_equal(run_client("status -o name"), 0);
+	assert_string_equal(fixture.out, table);
+	fixture_reset(NULL);
+	assert_int_equal(run_client("status"), 3);
+}
+
 static void test_xml_and_version(void **state)
 {
 	(void)state;
@@ -254,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_golden_output, fixture_reset),
 		cmocka_unit_test_setup(test_several_at_once, fixture_reset),
+		cmocka_unit_test_setup(test_status_of_other_servers, fixture_reset),
 		cmocka_unit_test_setup(test_xml_and_version, fixture_reset),
 		cmocka_unit_test_setup(test_filters_are_sent, fixture_reset),
 		cmocka_unit_test_setup(test_ids, fixture_reset),
