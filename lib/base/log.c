@@ -136,13 +136,14 @@ static void write_all(const char *text, size_t len)
 
 void log_write(enum log_level level, const char *message, ...)
 {
-	struct line line = {.len = 0};
+	struct line line;
 	const char *key;
 	va_list args;
 	int saved = errno;
 
 	if ((int)level > atomic_load(&current_level))
 		return;
+	line.len = 0;
 	if (getenv("JOURNAL_STREAM"))
 		put(&line, (char[]){'<', levels[level].priority, '>'}, 3);
 	else if (level != LOG_LEVEL_INFO) {
