@@ -196,6 +196,7 @@ static void test_body_and_etag(void **state)
 	assert_string_equal(first, second); /* of the definition */
 	put(f, local_vms_ticket(f->vms), VM_A, RUNSTATE_PAUSED, "b", 3);
 	cleanup_free char *renamed = body_text(f, second);
+	assert_non_null(strstr(renamed, "\"name\":\"b\""));
 	assert_string_not_equal(first, second);
 }
 
