@@ -60,13 +60,12 @@ static char *write_xml(struct daemon *daemon, const struct intent *intent, struc
 	return domain_xml_write(&intent->def, &options, err);
 }
 
-static int answer_dry_run(struct call *call, const struct intent *intent, struct error *err)
+/* What libvirt and QEMU would refuse (an unknown CPU model) is found out before images are made. */
+static int check_definition(struct daemon *daemon, const struct intent *intent, struct error *err)
 {
-	cleanup_free char *xml = write_xml(call->daemon, intent, err);
+	cleanup_free char *xml = write_xml(daemon, intent, err);
 
-	if (!xml || hypervisor_check_xml(call->daemon->hypervisor, xml, err))
-		return -1;
-	return call_answer_json(call, 200, vmdef_to_json(&intent->def));
+	return xml ? hypervisor_check_xml(daemon->hypervisor, xml, err) : -1;
 }
 
 static int make_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
@@ -167,10 +166,10 @@ int api_vms_create(struct call *call, struct error *err)
 		earlier = answer_earlier(call, &key, err);
 	if (earlier != 0)
 		return earlier > 0 ? 0 : -1;
-	if (check_request(daemon, &intent, err))
+	if (check_request(daemon, &intent, err) || check_definition(daemon, &intent, err))
 		return -1;
 	if (dry_run)
-		return answer_dry_run(call, &intent, err);
+		return call_answer_json(call, 200, vmdef_to_json(&intent.def));
 
 	struct operation *operation = operations_begin(daemon->operations, "create", intent.vm,
 		intent.def.name, key.key ? &key : NULL, err);
