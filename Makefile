@@ -8,6 +8,10 @@ SBINDIR ?= $(PREFIX)/sbin
 SYSCONFDIR ?= /etc
 MANDIR ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+DOCDIR ?= $(PREFIX)/share/doc/virtx
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 O ?= build
 CFLAGS ?= -O2 -g
 VERSION := 0.1.0
@@ -43,11 +47,20 @@ CFLAGS = -O1 -g -fno-omit-frame-pointer
 SANITIZE := -fsanitize=thread
 else ifeq ($(VARIANT),cov)
 CFLAGS = -O0 -g --coverage
+else ifeq ($(VARIANT),fuzz)
+CFLAGS = -O1 -g
+SANITIZE := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+else
+$(error VARIANT is plain, asan, tsan, cov or fuzz)
 endif
 ALL_CPPFLAGS := -D_GNU_SOURCE -DVIRTX_VERSION='"$(VERSION)"' -Ilib -I. -include base/banned.h \
 	$(shell pkg-config --cflags libvirt $(PKGS) 2>/dev/null) $(CPPFLAGS)
 ALL_CFLAGS = -std=gnu17 -pthread $(WARNINGS) $(HARDENING) $(CFLAGS) $(SANITIZE)
 ALL_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(LDFLAGS)
+# libtirpc: the sanitizers look its functions up at the start, before libvirt brings it in.
+ifdef SANITIZE
+ALL_LDFLAGS += -Wl,--no-as-needed -l:libtirpc.so.3 -Wl,--as-needed
+endif
 LDLIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -ldl
 
 LIB_SRC := $(wildcard lib/*/*.c)
@@ -60,7 +73,7 @@ MAIN_OBJ := $(MAIN_SRC:%.c=$(O)/%.o)
 UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 
 .PHONY: all
-all: $(O)/virtx
+all: $(O)/virtx $(O)/virtxd $(O)/virtx-check-lvb
 
 # Recompiled when the compiler or its flags change, not only the sources.
 FLAGS_NOW := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
@@ -137,16 +150,11 @@ asan tsan: deps
 # The demo needs less than the tests.
 demo:
 	$(Q)tests/tools/deps demo
-	$(Q)$(MAKE) --no-print-directory $(O)/virtx $(O)/virtxd
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) examples/demo
 
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory O=$(O)-fuzz CC=clang VARIANT=fuzz fuzz-run
-
-ifeq ($(VARIANT),fuzz)
-CFLAGS = -O1 -g
-SANITIZE := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
-endif
 .PHONY: fuzz-run
 fuzz-run: $(FUZZ_BIN)
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ_BIN)
@@ -157,10 +165,45 @@ cov: deps
 bench: deps $(O)/virtx $(O)/virtxd $(BENCH_BIN)
 	$(Q)O=$(O) tests/bench/run
 
-# Manual pages and completions come from the tables in the program.
-MAN_PAGES := $(O)/man/virtx.1 $(O)/man/virtxd.8 $(O)/man/virtxd.conf.5 $(O)/man/virtx-check-lvb.8
+# Manual pages: text from man/, tables from the program's own rows.
+MAN_PAGES := $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
+.PHONY: man
+man: $(MAN_PAGES)
+$(O)/man/%: man/%.in $(O)/virtx
+	@mkdir -p $(@D)
+	$(Q)$(O)/virtx help --man <$< >$@.tmp && mv $@.tmp $@
 
-.PHONY: install uninstall clean help
+# One executable and its other names; the configuration of an earlier installation stays.
+.PHONY: install uninstall
+install: $(O)/virtx $(MAN_PAGES)
+	$(Q)install -d $(addprefix $(DESTDIR),$(BINDIR) $(SBINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8 \
+		$(UNITDIR) $(SYSCONFDIR)/virtx $(DOCDIR)/examples $(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	$(Q)install -m 755 $(O)/virtx $(DESTDIR)$(BINDIR)/virtx
+	$(Q)ln -sfr $(DESTDIR)$(BINDIR)/virtx $(DESTDIR)$(SBINDIR)/virtxd
+	$(Q)ln -sfr $(DESTDIR)$(BINDIR)/virtx $(DESTDIR)$(SBINDIR)/virtx-check-lvb
+	$(Q)for page in $(MAN_PAGES); do \
+		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/ || exit 1; done
+	$(Q)$(O)/virtx completion bash >$(DESTDIR)$(BASHDIR)/virtx
+	$(Q)$(O)/virtx completion zsh >$(DESTDIR)$(ZSHDIR)/_virtx
+	$(Q)$(O)/virtx completion fish >$(DESTDIR)$(FISHDIR)/virtx.fish
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' examples/virtxd.service >$(DESTDIR)$(UNITDIR)/virtxd.service
+	$(Q)install -m 644 README.md openapi.yaml LICENSE $(DESTDIR)$(DOCDIR)/
+	$(Q)install -m 644 examples/*.json examples/virtxd.conf $(DESTDIR)$(DOCDIR)/examples/
+	$(Q)[ -e $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf ] || \
+		install -m 640 examples/virtxd.conf $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf
+
+# Removes what install made; the configuration stays when it was changed.
+uninstall:
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/virtx $(DESTDIR)$(SBINDIR)/virtxd $(DESTDIR)$(SBINDIR)/virtx-check-lvb \
+		$(foreach page,$(notdir $(MAN_PAGES)),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(page)) \
+		$(DESTDIR)$(BASHDIR)/virtx $(DESTDIR)$(ZSHDIR)/_virtx $(DESTDIR)$(FISHDIR)/virtx.fish \
+		$(DESTDIR)$(UNITDIR)/virtxd.service
+	$(Q)rm -rf $(DESTDIR)$(DOCDIR)
+	$(Q)! cmp -s examples/virtxd.conf $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf || \
+		rm -f $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf
+	$(Q)rmdir --ignore-fail-on-non-empty $(DESTDIR)$(SYSCONFDIR)/virtx 2>/dev/null || :
+
+.PHONY: clean help
 clean:
 	$(Q)rm -rf $(O) $(O)-asan $(O)-tsan $(O)-fuzz $(O)-cov $(O)-lint-gcc $(O)-lint-clang
 

@@ -6,10 +6,11 @@
 need_guests
 vms=$work/vms
 mkdir -p "$vms"
+: >"$work/empty.conf"
 must "libvirtd starts" libvirtd_start
 
 start_here() {
-	"$VIRTX" virtxd --config /dev/null --libvirt-uri "$(libvirtd_uri)" --vms-dir "$vms" --state-dir "$state" \
+	"$VIRTX" virtxd --config "$work/empty.conf" --libvirt-uri "$(libvirtd_uri)" --vms-dir "$vms" --state-dir "$state" \
 		--lock-manager local --virt-type qemu --listen 127.0.0.1:0 "$@" 2>>"$work/daemon.log" &
 	daemon_pid=$!
 }
@@ -23,8 +24,8 @@ ok "an empty /vms without marker is refused" refused
 daemon_pid=
 like "and says what to do" "$(cat "$work/daemon.log")" 'init-cluster'
 is "nothing was made in it" "$(ls -A "$vms")" ""
-ok "a cluster is made on purpose" "$VIRTX" virtxd --config /dev/null --vms-dir "$vms" --init-cluster
-ok "twice does no harm" "$VIRTX" virtxd --config /dev/null --vms-dir "$vms" --init-cluster
+ok "a cluster is made on purpose" "$VIRTX" virtxd --config "$work/empty.conf" --vms-dir "$vms" --init-cluster
+ok "twice does no harm" "$VIRTX" virtxd --config "$work/empty.conf" --vms-dir "$vms" --init-cluster
 ok "the marker is there" test -s "$vms/.virtx-cluster"
 rm "$work/daemon.log"
 start_here

@@ -12,7 +12,7 @@ create() {
 must "create" create
 api POST "/vms/$vm/runstate/boot"
 is "boot" "$status" 204
-ok "the heart beats" wait_for 60 console_has "$vm" 'heartbeat 2$'
+ok "the heart beats" wait_for 60 console_has "$vm" 'heartbeat 2'
 beats() { grep -ac heartbeat "$state/console/$vm.log"; }
 more_beats_than() { [ "$(beats)" -gt "$1" ]; }
 qemu=$(cat "$state"/qemu/run/qemu/[0-9a-f]*-*.pid)
