@@ -182,7 +182,7 @@ static enum step run_handler(struct worker *worker, struct connection *connectio
 	request->body = exchange->body ? exchange->body : "";
 	request->body_len = exchange->body_len;
 	log_set_context(request->id, request->client);
-	if (worker->holds_slow)
+	if (worker->holds != HTTP_FAST)
 		reception_give_back(worker);
 	atomic_store(&worker->in_handler, true);
 	config->handle(config->context, request, &response);
@@ -194,9 +194,10 @@ static enum step dispatch(struct worker *worker, struct connection *connection)
 {
 	const struct http_server_config *config = &worker->server->config;
 	const struct http_request *request = &connection->exchange->request;
+	enum http_class class =
+		config->classify ? config->classify(config->context, request) : HTTP_FAST;
 
-	if (config->classify && config->classify(config->context, request) == HTTP_SLOW &&
-		!slow_enter(worker, connection))
+	if (class != HTTP_FAST && !slow_enter(worker, connection, class))
 		return STEP_LEFT;
 	return run_handler(worker, connection);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Places for slow requests: at most slow_threads run, the others wait in order, peers first. */
+/*
+ * Places for slow requests: at most slow_threads run, half of them long ones; the
+ * others wait in order, peers first, and a long one that waits holds no slow one up.
+ */
 #include "http/server_private.h"
 
 /* Behind the last one of its kind; the caller holds server->lock. */
@@ -26,23 +29,35 @@ void slow_forget(struct http_server *server, struct connection *connection)
 	server->n_queued--;
 }
 
-bool slow_enter(struct worker *worker, struct connection *connection)
+static bool has_room(const struct http_server *server, enum http_class class)
+{
+	unsigned long_running = server->running[HTTP_LONG];
+
+	if (server->running[HTTP_SLOW] + long_running >= server->config.slow_threads)
+		return false;
+	return class != HTTP_LONG || long_running < (server->config.slow_threads + 1) / 2;
+}
+
+bool slow_enter(struct worker *worker, struct connection *connection, enum http_class class)
 {
 	struct http_server *server = worker->server;
 	bool enter;
 
 	pthread_mutex_lock(&server->lock);
+	connection->class = class;
 	/* A worker that has a place already comes from a pipelined request: others go first. */
-	enter = worker->holds_slow ? !server->queue
-				   : server->slow_running < server->config.slow_threads;
+	if (worker->holds != HTTP_FAST)
+		enter = worker->holds == class && !server->queue;
+	else
+		enter = has_room(server, class);
 	if (!enter) {
 		connection->phase = PHASE_QUEUED;
 		enqueue(server, connection);
-	} else if (!worker->holds_slow) {
-		server->slow_running++;
+	} else if (worker->holds == HTTP_FAST) {
+		worker->holds = class;
+		server->running[class]++;
 	}
 	pthread_mutex_unlock(&server->lock);
-	worker->holds_slow |= enter;
 	return enter;
 }
 
@@ -52,12 +67,16 @@ struct connection *slow_leave(struct worker *worker)
 	struct connection *next;
 
 	pthread_mutex_lock(&server->lock);
+	server->running[worker->holds]--;
+	worker->holds = HTTP_FAST;
 	next = server->queue;
-	if (next)
+	while (next && !has_room(server, next->class))
+		next = next->queue_next;
+	if (next) {
 		slow_forget(server, next);
-	else
-		server->slow_running--;
+		worker->holds = next->class;
+		server->running[next->class]++;
+	}
 	pthread_mutex_unlock(&server->lock);
-	worker->holds_slow = next != NULL;
 	return next;
 }

@@ -69,7 +69,7 @@ static void handle_event(struct worker *worker, struct source *source)
 		return;
 	while (connection) {
 		connection_work(worker, connection);
-		connection = worker->holds_slow ? slow_leave(worker) : NULL;
+		connection = worker->holds != HTTP_FAST ? slow_leave(worker) : NULL;
 	}
 }
 

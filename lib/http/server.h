@@ -52,7 +52,11 @@ void http_response_json(struct http_response *response, int status, struct json_
 
 struct http_server;
 
-enum http_class { HTTP_FAST, HTTP_SLOW };
+/*
+ * How long a request may hold its thread: not at all (answered from memory), for a call to libvirt
+ * or the storage, or for minutes. Long ones get at most half of the slow_threads.
+ */
+enum http_class { HTTP_FAST, HTTP_SLOW, HTTP_LONG };
 
 struct http_server_config {
 	/* "127.0.0.1:8080", "[::1]:8080", ":8080" (every address); port 0: any free one.

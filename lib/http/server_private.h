@@ -72,6 +72,7 @@ struct connection {
 	struct connection *previous;
 	struct connection *queue_next;
 	bool queued;
+	enum http_class class; /* of the request that is queued */
 	/* Under lock. */
 	pthread_mutex_t lock;
 	bool waiting;
@@ -103,7 +104,7 @@ struct worker {
 	bool detached;     /* left running by stop, with a reference; under server->lock */
 	atomic_bool polls; /* has a poller's place, see reception.c */
 	atomic_int_fast64_t busy_since; /* ms, when it got the events it works on; 0: none */
-	bool holds_slow;                /* has one of the slow_threads places */
+	enum http_class holds;          /* the place it has; HTTP_FAST: none */
 	struct epoll_event events[EVENT_BATCH];
 	int n_events;
 	int event;              /* the one being worked on */
@@ -137,7 +138,7 @@ struct http_server {
 	unsigned n_connections;
 	struct connection *queue; /* slow requests that wait, peers first */
 	unsigned n_queued;
-	unsigned slow_running;
+	unsigned running[HTTP_LONG + 1]; /* by class; fast ones are not counted */
 	unsigned addresses[ADDRESS_TABLE];
 };
 
@@ -205,7 +206,7 @@ void *housekeeping_run(void *server);
 
 /* queue.c */
 /* True when the worker may run a slow request now; otherwise the connection has been queued. */
-bool slow_enter(struct worker *worker, struct connection *connection);
+bool slow_enter(struct worker *worker, struct connection *connection, enum http_class class);
 /* Ends the worker's slow request: the next queued connection, now owned by the caller, or NULL. */
 struct connection *slow_leave(struct worker *worker);
 /* Takes a connection out of the queue; the caller holds server->lock. */

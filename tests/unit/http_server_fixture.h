@@ -61,14 +61,17 @@ static inline void pass_gate(const char *path)
 static inline enum http_class classify(void *context, const struct http_request *request)
 {
 	(void)context;
-	return str_starts_with(request->path, "/slow") ? HTTP_SLOW : HTTP_FAST;
+	if (str_starts_with(request->path, "/slow"))
+		return HTTP_SLOW;
+	return str_starts_with(request->path, "/long") ? HTTP_LONG : HTTP_FAST;
 }
 
 static inline void handle(
 	void *context, const struct http_request *request, struct http_response *response)
 {
 	(void)context;
-	if (str_starts_with(request->path, "/slow") || str_equal(request->path, "/stuck"))
+	if (str_starts_with(request->path, "/slow") || str_starts_with(request->path, "/long") ||
+		str_equal(request->path, "/stuck"))
 		pass_gate(request->path);
 	if (str_equal(request->path, "/large")) {
 		response->body = http_body_ref(large);

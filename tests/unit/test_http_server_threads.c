@@ -27,6 +27,36 @@ static void test_slow_handlers_do_not_block_fast_ones(void **state)
 	stop(server);
 }
 
+/* Requests that take minutes have half of the places; a slow one passes those that wait. */
+static void test_long_handlers_do_not_block_slow_ones(void **state)
+{
+	struct http_server *server =
+		start((struct http_server_config){.threads = 5, .slow_threads = 4});
+	int waiting[7];
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		waiting[i] = dial(server);
+		raw_send(waiting[i], GET("/long"));
+		WAIT_FOR(stats_of(server).slow_running + stats_of(server).slow_waiting == i + 1);
+	}
+	WAIT_FOR(gate_inside() == 2);
+	assert_int_equal(stats_of(server).slow_waiting, 3);
+	for (unsigned i = 5; i < 7; i++) {
+		waiting[i] = dial(server);
+		raw_send(waiting[i], GET("/slow"));
+		WAIT_FOR(gate_inside() == i - 2);
+	}
+	assert_int_equal(ask(server, GET("/fast")), 200);
+	gate_set(true);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(raw_status(waiting[i]), 200);
+		close(waiting[i]);
+	}
+	WAIT_FOR(stats_of(server).slow_running == 0);
+	stop(server);
+}
+
 /* A fast handler that blocks after all holds up one thread only. */
 static void test_fast_handlers_may_block(void **state)
 {
@@ -196,6 +226,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_handlers_do_not_block_fast_ones),
+		cmocka_unit_test(test_long_handlers_do_not_block_slow_ones),
 		cmocka_unit_test(test_fast_handlers_may_block),
 		cmocka_unit_test(test_order_of_slow_requests),
 		cmocka_unit_test(test_queued_requests_can_be_evicted),
