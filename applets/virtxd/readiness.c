@@ -121,12 +121,12 @@ static int check_storage(struct readiness *readiness, struct error *err)
 	if (error_is_set(&readiness->err))
 		*err = readiness->err;
 	pthread_mutex_unlock(&readiness->lock);
-	if (!error_is_set(err) && silent > CHECK_S * 1000 + ANSWER_MS)
-		error_set(err, ERR_UNAVAILABLE, "no answer for %lld s", (long long)silent / 1000);
-	if (!error_is_set(err))
-		return 0;
-	err->code = ERR_UNAVAILABLE;
-	return error_prefix(err, "storage");
+	if (error_is_set(err))
+		err->code = ERR_UNAVAILABLE; /* the reason names the storage itself */
+	else if (silent > CHECK_S * 1000 + ANSWER_MS)
+		error_set(err, ERR_UNAVAILABLE, "storage: no answer for %lld s",
+			(long long)silent / 1000);
+	return error_is_set(err) ? -1 : 0;
 }
 
 int readiness_check(struct daemon *daemon, struct error *err)
