@@ -154,10 +154,16 @@ void cell_custom(const struct cell *cell, struct printbuf *out)
 		buf_format(out, "%s=%s", name, json_text_at(field, "value"));
 }
 
-/* Of a cpudef: all the threads that it has. */
+/* Of a cpudef: all the threads that it has; none when a number is no int16. */
 void cell_threads(const struct cell *cell, struct printbuf *out)
 {
-	buf_format(out, "%" PRId64,
-		json_int_at(cell->value, "nodes") * json_int_at(cell->value, "sockets") *
-			json_int_at(cell->value, "cores") * json_int_at(cell->value, "threads"));
+	static const char *const parts[] = {"nodes", "sockets", "cores", "threads"};
+	int64_t threads = 1;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int64_t part = json_int_at(cell->value, parts[i]);
+
+		threads *= part < 0 || part > INT16_MAX ? 0 : part;
+	}
+	buf_format(out, "%" PRId64, threads);
 }

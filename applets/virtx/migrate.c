@@ -41,9 +41,10 @@ static int follow(struct client *client, const char *id, struct error *err)
 		}
 		cleanup_free char *phase = xasprintf(
 			"migration of %s: %s", id, enum_name(&migration_state_names, (int)state));
-
 		/* Memory that the guest writes is sent again: more than all of it may go over. */
-		wait_show(&wait, phase, total > 0 && done < total ? (int)(done * 100 / total) : -1);
+		bool known = total > 0 && done >= 0 && done < total;
+
+		wait_show(&wait, phase, known ? (int)((double)done * 100 / (double)total) : -1);
 		if (wait_pause(&wait, phase, err) < 0)
 			return -1;
 	}

@@ -32,10 +32,12 @@ static void count_hosts(struct client *client, struct json_object *status, struc
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *host = json_object_array_get_idx(items, i);
 		int64_t cstate = json_int_at(host, "fields.cstate");
+		int64_t available = json_int_at(host, "fields.memoryavailable");
 
 		count_state(counts, enum_name(&cstate_names, (int)cstate));
-		if (cstate == CSTATE_ACTIVE)
-			memory += json_int_at(host, "fields.memoryavailable");
+		/* An int32 by contract, and negative when more was promised than there is. */
+		if (cstate == CSTATE_ACTIVE && available > 0 && available <= INT32_MAX)
+			memory += available;
 	}
 	json_add_int(status, "memoryavailable", memory);
 }

@@ -156,6 +156,21 @@ static void test_cells(void **state)
 		{{"", "", cell_threads, NULL},
 			"{\"nodes\": 2, \"sockets\": 1, \"cores\": 8, \"threads\": 2}", "32"},
 		{{"", "", cell_text, NULL}, "5", ""},
+		/* Whatever a server says. */
+		{{"", "", cell_threads, NULL},
+			"{\"nodes\": 9223372036854775807, \"sockets\": 9223372036854775807,"
+			" \"cores\": 2, \"threads\": -2}",
+			"0"},
+		{{"", "", cell_threads, NULL}, "[]", "0"},
+		{{"", "", cell_mib, NULL}, "9223372036854775807", "8589934592P"},
+		{{"", "", cell_mib, NULL}, "\"text\"", "0M"},
+		{{"", "", cell_mib, NULL}, "{}", "0M"},
+		{{"", "", cell_hz, NULL}, "9223372036854775807", "9223372036.9GHz"},
+		{{"", "", cell_time, NULL}, "-9223372036854775807", ""},
+		{{"", "", cell_enum, &runstate_names}, "9223372036854775807", "unknown"},
+		{{"", "", cell_enum, &runstate_names}, "-3", "unknown"},
+		{{"", "", cell_custom, NULL}, "[7]", ""},
+		{{"", "", cell_number, NULL}, "1e300", "9223372036854775807"},
 	};
 
 	(void)state;
