@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Shutdown, reboot, pause and resume (spec: rest-api.md). Boot is in api_boot.c. */
-#include "base/log.h"
-#include "base/str.h"
 #include "model/json.h"
 #include "oplog.h"
 #include "vm_ops.h"

@@ -39,8 +39,10 @@ static int settle_intent(struct daemon *daemon, const char *vm, const char **how
 		*how = intent.forward ? "update completed" : "update taken back";
 		return settle_update(daemon, &intent, err);
 	case INTENT_DELETE:
-		*how = "delete completed";
-		return settle_delete(daemon, NULL, &intent, &complete, err);
+		if (settle_delete(daemon, NULL, &intent, &complete, err))
+			return -1;
+		*how = complete ? "delete completed" : "delete completed, but " VM_OPS_LEFT;
+		return 0;
 	}
 	return 0;
 }

@@ -4,7 +4,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "console.h"
 #include "storage/disk.h"
 #include "storage/register.h"
