@@ -62,7 +62,7 @@ int api_reboot(struct call *call, struct error *err)
 		return -1;
 	hypervisor_reboot(call->daemon->hypervisor, call->vm.uuid, force == 1, err);
 	vm_ops_end(call->daemon, operation, call->vm.uuid, err);
-	return error_is_set(err) ? -1 : call_answer(call, 204);
+	return error_is_set(err) ? -1 : call_answer(call, force == 0 ? 202 : 204);
 }
 
 /* Pause and resume: one step and its entry in the log. */

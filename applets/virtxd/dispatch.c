@@ -193,7 +193,9 @@ enum http_class routes_classify(void *daemon, const struct http_request *request
 	const struct route *route = find_route(request, id, &path_known);
 
 	(void)daemon;
-	return !route || route->flags & ROUTE_FAST ? HTTP_FAST : HTTP_SLOW;
+	if (!route || route->flags & ROUTE_FAST)
+		return HTTP_FAST;
+	return route->flags & ROUTE_LONG ? HTTP_LONG : HTTP_SLOW;
 }
 
 int call_answer_json(struct call *call, int status, struct json_object *json)

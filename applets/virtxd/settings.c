@@ -83,7 +83,7 @@ const struct config_row settings_rows[] = {
 	{.key = "max_connections", .kind = CONFIG_INT, .offset = AT(max_connections),
 	 .fallback = "1024", .min = 16, .max = 65536, .argument = "NUMBER",
 	 .help = "Connections that the API holds at once"},
-	{.key = "threads", .kind = CONFIG_INT, .offset = AT(threads), .fallback = "8", .min = 2,
+	{.key = "threads", .kind = CONFIG_INT, .offset = AT(threads), .fallback = "16", .min = 2,
 	 .max = 256, .argument = "NUMBER", .help = "Threads that answer requests"},
 	{0},
 };

@@ -34,13 +34,14 @@ daemon_gone() { ! kill -0 "$daemon_pid" 2>/dev/null; }
 # Starts virtxd --standalone on a free port, waits until it is ready; sets $server.
 daemon_start() { # further options
 	"$VIRTX" virtxd --standalone --state-dir "$state" --listen 127.0.0.1:0 --virt-type qemu "$@" \
-		2>>"$work/daemon.log" &
+		>>"$work/daemon.log" 2>&1 &
 	daemon_pid=$!
 	daemon_wait_ready
 }
 
 daemon_wait_ready() {
-	wait_for 60 daemon_is_ready || {
+	wait_for 60 daemon_is_ready
+	kill -0 "$daemon_pid" && [ -n "$server" ] && daemon_is_ready || {
 		echo "# the daemon did not become ready"
 		tail -n 40 "$work/daemon.log" | sed 's/^/# /'
 		return 1

@@ -11,7 +11,7 @@ must "libvirtd starts" libvirtd_start
 
 start_here() {
 	"$VIRTX" virtxd --config "$work/empty.conf" --libvirt-uri "$(libvirtd_uri)" --vms-dir "$vms" --state-dir "$state" \
-		--lock-manager local --virt-type qemu --listen 127.0.0.1:0 "$@" 2>>"$work/daemon.log" &
+		--lock-manager local --virt-type qemu --listen 127.0.0.1:0 "$@" >>"$work/daemon.log" 2>&1 &
 	daemon_pid=$!
 }
 

@@ -4,23 +4,24 @@
 . tests/e2e/lib.sh
 need_guests
 if [ "$(id -u)" -eq 0 ]; then
-	as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
+	as_user() { exec setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
 	mkdir -p "$work/home" "$work/bin"
 	cp "$VIRTX" "$work/bin/virtx" # where nobody may read it
 	chmod 755 "$work/bin"
 	touch "$work/daemon.log"
 	chown -R nobody:nogroup "$work/home" "$work/daemon.log"
 else
-	as_user() { env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
+	as_user() { exec env HOME="$work/home" XDG_STATE_HOME="$work/home/state" "$@"; }
 	mkdir -p "$work/home" "$work/bin"
 	cp "$VIRTX" "$work/bin/virtx"
 fi
 state=$work/home/state/virtx
-as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu 2>>"$work/daemon.log" &
+# In the background only: it becomes the daemon.
+as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu >>"$work/daemon.log" 2>&1 &
 daemon_pid=$!
 must "the daemon becomes ready" daemon_wait_ready
 cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/hello.raw"
-chmod 644 "$state/vms/ds/hello.raw"
+chown --reference="$work/home" "$state/vms/ds/hello.raw"
 create() {
 	create_vm < <(definition mine 32 "$(disk mine/os.qcow2 0 0 1 1 16)" "[$(disk hello.raw 0 2 0 0 0)]")
 }
