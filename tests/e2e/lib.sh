@@ -41,11 +41,11 @@ daemon_start() { # further options
 
 daemon_wait_ready() {
 	wait_for 60 daemon_is_ready
-	kill -0 "$daemon_pid" && [ -n "$server" ] && daemon_is_ready || {
+	if ! kill -0 "$daemon_pid" || [ -z "$server" ]; then
 		echo "# the daemon did not become ready"
 		tail -n 40 "$work/daemon.log" | sed 's/^/# /'
 		return 1
-	}
+	fi
 	export VIRTX_API_SERVER=$server
 }
 

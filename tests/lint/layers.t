@@ -37,7 +37,7 @@ headers_alone() {
 		${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Ilib -I. -include base/banned.h -fsyntax-only -Wall -Werror \
 			$(pkg-config --cflags libvirt libxml-2.0 json-c) -x c - <<<"#include \"$header\"" || failed=1
 	done
-	return $failed
+	return "$failed"
 }
 ok "every header compiles alone" headers_alone
 
@@ -52,7 +52,7 @@ has_header() {
 			failed=1
 		}
 	done
-	return $failed
+	return "$failed"
 }
 ok "every source says its licence" has_header
 tap_done
