@@ -26,7 +26,7 @@ lib_calls() { # regex, files exempt
 	! grep -rnE "(^|[^_a-z.>])($1)\(" --include='*.c' lib | grep -vE "$2"
 }
 ok "lib never ends the process (but for exhausted memory)" \
-	lib_calls 'exit|_exit|abort' '^lib/base/(mem|buf|str|process)\.c:'
+	lib_calls 'exit|_exit|abort' '^lib/base/(mem|str|process)\.c:'
 ok "lib never prints (but for the log and help)" \
 	lib_calls 'printf|puts|putchar' '^lib/base/log\.c:'
 
