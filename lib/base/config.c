@@ -332,7 +332,7 @@ static int unknown_option(const struct config_row *rows, const char *argument, s
 static int read_option(const struct config_row *row, void *settings, const char *value, int argc,
 	char **argv, struct error *err)
 {
-	bool truth;
+	bool truth = false;
 	int used = 1;
 
 	if (!value && row->kind == CONFIG_BOOL) {
