@@ -333,7 +333,7 @@ static int unknown_option(const struct config_row *rows, const char *argument, s
 static int read_option(const struct config_row *row, void *settings, const char *value, int argc,
 	char **argv, struct error *err)
 {
-	bool truth = false;
+	bool truth;
 	int used = 1;
 
 	if (!value && row->kind == CONFIG_BOOL) {
@@ -354,7 +354,7 @@ int config_read_options(const struct config_row *rows, void *settings, int argc,
 {
 	for (int i = 1; i < argc;) {
 		const struct config_row *row = rows;
-		const char *value;
+		const char *value = NULL;
 		int used = 0;
 
 		while (row->key && !is_option(row, argv[i], &value))
