@@ -215,6 +215,9 @@ static int check(const struct settings *settings, struct error *err)
 
 static int read_file(struct settings *settings, const char *file, struct error *err)
 {
+	/* The system's file may hold a key; an ordinary user's daemon goes without it. */
+	if (!file && geteuid() != 0 && access(SETTINGS_FILE, R_OK) < 0)
+		return 0;
 	if (config_read_file(settings_rows, settings, file ? file : SETTINGS_FILE, err) == 0)
 		return 0;
 	if (file || err->code != ERR_NOT_FOUND)
