@@ -88,14 +88,15 @@ static int read_definition(struct collector *collector, const struct domain_stat
 	return 0;
 }
 
-/* True when the log of a VM that is off still has an open shutdown. */
+/* True when the log of a VM that is off still has an open shutdown. A QEMU that was killed, or went
+ * while nobody watched it, is "crashed" to libvirt. */
 static bool has_open_shutdown(
 	const struct domain_stats *stats, const struct local_definition *definition)
 {
 	const struct oplog_entry *entry = &definition->reading.oplog[OPLOG_SHUTDOWN];
+	bool off = stats->runstate == RUNSTATE_POWEROFF || stats->runstate == RUNSTATE_CRASHED;
 
-	return stats->runstate == RUNSTATE_POWEROFF && definition->understood && entry->present &&
-	       entry->status == OPLOG_STARTED;
+	return off && definition->understood && entry->present && entry->status == OPLOG_STARTED;
 }
 
 /*
