@@ -22,7 +22,7 @@ else
 Q := @
 endif
 # A build uses all processors unless it was told otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(filter -j%,$(MAKEFLAGS))$(filter-out 0,$(MAKELEVEL)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
