@@ -80,9 +80,11 @@ static int check_leases(
 		disk_lease_name(&def->disks[i], store_vms_dir(daemon->store), name);
 		if (lease_owner(daemon->store, name, owner, err))
 			return error_prefix(err, "disk %s", def->disks[i].path);
-		if (!str_equal(owner, uuid))
-			return error_set(err, ERR_LEASE, "disk %s belongs to VM %s",
-				def->disks[i].path, owner);
+		if (str_equal(owner, uuid))
+			continue;
+		cleanup_free char *holder = store_name_vm(daemon->store, owner);
+		return error_set(
+			err, ERR_LEASE, "disk %s belongs to %s", def->disks[i].path, holder);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "storage/beneath.h"
 #include "storage/detect.h"
+#include "storage/lease_private.h"
 #include "storage/store_private.h"
 #include "storage/work.h"
 
@@ -92,9 +93,11 @@ int disk_check(
 	if (disk->man != DISK_MANAGED)
 		return 0;
 	disk_lease_name(disk, store->vms_dir, name);
-	if (lease_owner(store, name, owner, err) == 0)
-		return error_set(err, ERR_LEASE, "%s: its lease %s belongs to VM %s", disk->path,
-			name, owner);
+	if (lease_owner(store, name, owner, err) == 0) {
+		cleanup_free char *holder = store_name_vm(store, owner);
+
+		return error_set(err, ERR_LEASE, "disk %s belongs to %s", disk->path, holder);
+	}
 	if (err->code != ERR_NOT_FOUND)
 		return error_prefix(err, "%s", disk->path);
 	error_clear(err);
@@ -162,7 +165,7 @@ static int check_owner(
 	}
 	if (str_equal(owner, vm))
 		return 1;
-	return error_set(err, ERR_LEASE, "the lease %s belongs to VM %s", lease, owner);
+	return lease_fail_foreign(store, lease, owner, err);
 }
 
 /* An image without lease: gone already is a success, there is nobody's to remove. */

@@ -116,6 +116,14 @@ static int fill_directory(const struct lock_manager_ops *ops, int dir, const cha
 	return 0;
 }
 
+int lease_fail_foreign(
+	const struct store *store, const char *name, const char *holder, struct error *err)
+{
+	cleanup_free char *vm = store_name_vm(store, holder);
+
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, vm);
+}
+
 static int fail_taken(
 	const struct store *store, const char *name, const char *owner, struct error *err)
 {
@@ -125,8 +133,9 @@ static int fail_taken(
 	if (lease_owner(store, name, holder, &ignored) < 0)
 		return error_set(err, ERR_LEASE, "the lease %s exists already, but %s", name,
 			ignored.message);
-	return error_set(err, ERR_LEASE, "the lease %s belongs to %sVM %s", name,
-		str_equal(holder, owner) ? "this " : "", holder);
+	if (str_equal(holder, owner))
+		return error_set(err, ERR_LEASE, "the lease %s belongs to this VM already", name);
+	return lease_fail_foreign(store, name, holder, err);
 }
 
 static char *temporary_prefix(const char *name, const char *owner)
@@ -196,7 +205,7 @@ static int check_removable(
 	if (lease_read_owner(fd, name, holder, err) < 0)
 		return -1;
 	if (!str_equal(holder, owner))
-		return error_set(err, ERR_LEASE, "the lease %s belongs to VM %s", name, holder);
+		return lease_fail_foreign(store, name, holder, err);
 	return ops->check_free(fd, name, err) < 0 ? -1 : 1;
 }
 

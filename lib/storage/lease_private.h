@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "storage/store.h"
 
 /* Opens VMS/lock/NAME/NAME for reading and writing, root being VMS. The caller closes it.
  * ERR_NOT_FOUND without one. */
@@ -13,5 +14,9 @@ int lease_open(int root, const char *name, struct error *err);
 /* As lease_owner, of an open resource file. */
 int lease_read_owner(
 	int fd, const char *name, char owner[static UUID_TEXT_SIZE], struct error *err);
+
+/* ERR_LEASE: whose it is. */
+int lease_fail_foreign(
+	const struct store *store, const char *name, const char *holder, struct error *err);
 
 #endif

@@ -226,6 +226,8 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	store->vms_dir = xstrdup(config->vms_dir);
 	str_copy(store->host, sizeof(store->host), config->host_uuid);
 	store->lock_manager = config->lock_manager;
+	store->name_vm = config->name_vm;
+	store->context = config->context;
 	store->helper = xstrdup_or_null(config->helper);
 	store->root = -1;
 	store->lock = -1;
@@ -246,6 +248,13 @@ void store_close(struct store *store)
 	free(store->helper);
 	free(store->vms_dir);
 	free(store);
+}
+
+char *store_name_vm(const struct store *store, const char *uuid)
+{
+	cleanup_free char *name = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
+
+	return xasprintf("VM %s", name ? name : uuid);
 }
 
 const char *store_vms_dir(const struct store *store)

@@ -24,6 +24,12 @@ struct store_config {
 	const char *vms_dir; /* absolute, without trailing slash */
 	const char *host_uuid;
 	enum lock_manager lock_manager;
+	/*
+	 * What errors call a VM of which storage knows the UUID only: "web-01 (UUID)"; malloc'd,
+	 * NULL when it is not known. May be NULL. Called by any thread.
+	 */
+	char *(*name_vm)(void *context, const char *uuid);
+	void *context;
 	const char *helper; /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
 };
 
@@ -42,6 +48,9 @@ int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct 
  */
 struct store *store_open(const struct store_config *config, struct error *err);
 void store_close(struct store *store);
+
+/* "VM web-01 (UUID)", or "VM UUID" where the name is not known; the caller frees it. */
+char *store_name_vm(const struct store *store, const char *uuid);
 
 const char *store_vms_dir(const struct store *store);
 const char *store_host_uuid(const struct store *store);

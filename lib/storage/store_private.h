@@ -10,6 +10,8 @@ struct store {
 	char host[UUID_TEXT_SIZE];
 	char cluster[UUID_TEXT_SIZE];
 	enum lock_manager lock_manager;
+	char *(*name_vm)(void *context, const char *uuid);
+	void *context; /* of name_vm */
 	char *helper;
 	/*
 	 * VMS_DIR, open since the marker was read in it: whatever is mounted over it or
