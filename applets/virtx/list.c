@@ -173,8 +173,8 @@ static const struct option_row vm_options[] = {
 	{'h', "host", "HOST", "only VMs of that host", COMPLETE_HOST},
 	{'s', "state", "STATE", "only VMs in that state, by name or number", COMPLETE_RUNSTATE},
 	{'v', "vlanid", "NUMBER", "only VMs in that VLAN", 0},
-	{'N', "custom-name", "NAME", "only VMs that have that custom field", 0},
-	{'V', "custom-value", "VALUE", "... with exactly that value", 0},
+	{'N', "custom-name", "NAME", "only VMs with a custom field of that name", 0},
+	{'V', "custom-value", "VALUE", "... with exactly that value (default: empty)", 0},
 	{0, NULL, NULL, NULL, 0},
 };
 
