@@ -116,7 +116,7 @@ static int check_boot(
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
 			enum_name(&runstate_names, (int)now->runstate));
 	if (vm_ops_check_claims(daemon, uuid, err) || guest_check(daemon, &now->reading.def, err) ||
-		guest_check_memory(daemon, &now->reading.def, false, err))
+		guest_check_memory(daemon, &now->reading.def, err))
 		return -1;
 	return check_disks(daemon, &now->reading.def, err) ? -1 : claim_vm_lease(daemon, uuid, err);
 }
