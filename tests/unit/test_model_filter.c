@@ -57,47 +57,29 @@ struct query_row {
 static void vm_query(void **state)
 {
 	static const struct query_row rows[] = {
-		{"name=web", true},
-		{"name=b-0", true},
-		{"name=web-01", true},
-		{"name=Web", false},
-		{"name=web-011", false},
-		{"name=", true},
+		{"name=web", true}, {"name=b-0", true}, {"name=web-01", true}, {"name=Web", false},
+		{"name=web-011", false}, {"name=", true},
 		{"host=aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee", true},
-		{"host=AAAAAAAA-bbbb-4ccc-8ddd-eeeeeeeeeeee", true},
-		{"host=aaaaaaaa", false},
-		{"runstate=4", true},
-		{"runstate=running", true},
-		{"runstate=Running", true},
-		{"runstate=paused", false},
-		{"runstate=0", true},
-		{"runstate=none", true},
-		{"runstate=", true},
-		{"vlanid=100", true},
-		{"vlanid=101", false},
-		{"vlanid=0", true},
-		{"custom.name=tier&custom.value=gold", true},
+		{"host=AAAAAAAA-bbbb-4ccc-8ddd-eeeeeeeeeeee", true}, {"host=aaaaaaaa", false},
+		{"runstate=4", true}, {"runstate=running", true}, {"runstate=Running", true},
+		{"runstate=paused", false}, {"runstate=0", true}, {"runstate=none", true},
+		{"runstate=", true}, {"vlanid=100", true}, {"vlanid=101", false},
+		{"vlanid=0", true}, {"custom.name=tier&custom.value=gold", true},
 		{"custom.name=tier&custom.value=blue", true},
 		{"custom.name=tier&custom.value=gol", false},
 		/* Without a value only fields whose value is "" match. */
-		{"custom.name=tier", false},
-		{"custom.name=owner", true},
+		{"custom.name=tier", false}, {"custom.name=owner", true},
 		{"custom.name=owner&custom.value=", true},
-		{"custom.name=owner&custom.value=x", false},
-		{"custom.name=other", false},
+		{"custom.name=owner&custom.value=x", false}, {"custom.name=other", false},
 		/* A value alone does not filter. */
-		{"custom.value=nowhere", true},
-		{"ts=5000", true},
-		{"ts=5001", true},
-		{"ts=4999", false},
-		{"ts=0", true},
+		{"custom.value=nowhere", true}, {"ts=5000", true}, {"ts=5001", true},
+		{"ts=4999", false}, {"ts=0", true},
 		/* All set members must hold. */
 		{"name=web&runstate=running&vlanid=100&ts=5000", true},
 		{"name=web&runstate=running&vlanid=1&ts=5000", false},
 		{"name=web&runstate=paused&vlanid=100&ts=5000", false},
 		{"name=db&runstate=running&vlanid=100&ts=5000", false},
 		/* The last one counts. */
-		{"name=db&name=web", true},
 	};
 	(void)state;
 
@@ -220,6 +202,14 @@ static void refuses_bad_queries(void **state)
 	assert_true(str_ends_with(err.hint, "pmsuspended, crashed, or its number"));
 	/* Not a filter, and no error: limit, cursor and the like. */
 	error_clear(&err);
+	assert_int_equal(vm_filter_set(&vm_filter, "name", "a", &err), 1);
+	assert_int_equal(vm_filter_set(&vm_filter, "name", "b", &err), -1);
+	assert_string_equal(err.message, "name: given twice");
+	error_clear(&err);
+	assert_int_equal(vm_filter_set(&vm_filter, "ts", "5", &err), 1);
+	assert_int_equal(vm_filter_set(&vm_filter, "ts", "5", &err), -1);
+	error_clear(&err);
+	vm_filter_free(&vm_filter);
 	assert_int_equal(vm_filter_set(&vm_filter, "limit", "x", &err), 0);
 	assert_int_equal(vm_filter_set(&vm_filter, "custom", "x", &err), 0);
 	assert_int_equal(host_filter_set(&host_filter, "runstate", "x", &err), 0);
