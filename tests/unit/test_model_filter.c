@@ -79,7 +79,6 @@ static void vm_query(void **state)
 		{"name=web&runstate=running&vlanid=1&ts=5000", false},
 		{"name=web&runstate=paused&vlanid=100&ts=5000", false},
 		{"name=db&runstate=running&vlanid=100&ts=5000", false},
-		/* The last one counts. */
 	};
 	(void)state;
 
