@@ -14,6 +14,7 @@
 #include "model/json.h"
 #include "path.h"
 #include "routes.h"
+#include "vm_ops.h"
 
 #include <strings.h>
 
@@ -119,8 +120,12 @@ static int find_subject(struct call *call, struct error *err)
 	struct inventory *inventory = call->daemon->inventory;
 
 	if (call->route->flags & ROUTE_VM) {
-		if (inventory_find_vm(inventory, call->id, &call->vm, err) < 0)
-			return -1;
+		if (inventory_find_vm(inventory, call->id, &call->vm, err) < 0) {
+			call->left = call->route->flags & ROUTE_LEFT && vm_ops_find_left(call);
+			if (!call->left)
+				return -1;
+			error_clear(err);
+		}
 		return check_owner(call, call->vm.host_uuid, err);
 	}
 	if (call->route->flags & ROUTE_HOST) {
@@ -139,7 +144,7 @@ static int check_state(const struct call *call, struct error *err)
 	if (flags & ROUTE_LIBVIRT &&
 		!hypervisor_is_connected(call->daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
-	if (flags & ROUTE_OWN &&
+	if (flags & ROUTE_OWN && !call->left &&
 		collector_check_own(call->daemon->collector, call->vm.uuid, err) < 0)
 		return -1;
 	if (flags & ROUTE_OFF && call->vm.runstate != RUNSTATE_POWEROFF &&

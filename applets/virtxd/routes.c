@@ -13,7 +13,7 @@ const struct route routes[] = {
 	{"GET", "/vms/{id}", ROUTE_FAST | ROUTE_VM | ROUTE_OWNER, api_vms_get, "Get a VM"},
 	{"PUT", "/vms/{id}", VM_CHANGE | ROUTE_BODY | ROUTE_OFF | ROUTE_LONG, api_vms_update,
 	 "Update a VM"},
-	{"DELETE", "/vms/{id}", VM_CHANGE | ROUTE_ARGUMENTS | ROUTE_OFF | ROUTE_LONG,
+	{"DELETE", "/vms/{id}", VM_CHANGE | ROUTE_ARGUMENTS | ROUTE_OFF | ROUTE_LONG | ROUTE_LEFT,
 	 api_vms_delete, "Delete a VM"},
 	{"GET", "/vms/{id}/xml", ROUTE_VM | ROUTE_OWNER | ROUTE_LIBVIRT, api_vms_xml,
 	 "Get a VM's domain XML"},
