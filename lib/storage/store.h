@@ -56,8 +56,8 @@ const char *store_vms_dir(const struct store *store);
 const char *store_host_uuid(const struct store *store);
 const char *store_cluster(const struct store *store);
 
-/* 0 while the marker can still be read; ERR_UNAVAILABLE otherwise. May block as long as the storage
- * does. */
+/* 0 while vms_dir is what was opened and the marker can still be read; ERR_UNAVAILABLE otherwise.
+ * May block as long as the storage does. */
 int store_check(const struct store *store, struct error *err);
 
 #endif
