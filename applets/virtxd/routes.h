@@ -23,6 +23,7 @@ enum route_flags {
 	ROUTE_LONG = 1 << 9,       /* may take minutes; Prefer: respond-async */
 	ROUTE_ARGUMENTS = 1 << 10, /* takes a JSON body, but works without one */
 	ROUTE_LEFT = 1 << 11,      /* also for a VM of which a delete left something, by its UUID */
+	ROUTE_STORAGE = 1 << 12,   /* 503 while the storage is away, rather than waiting for it */
 };
 
 struct call {
