@@ -143,14 +143,7 @@ static int set_state(const struct field *field, int16_t *value, const char *text
 		return 0;
 	error_set(
 		err, ERR_INVALID, "%s: \"%s\" is not a %s", field->path, text, field->names->what);
-	char list[sizeof(err->hint)] = "";
-	for (int i = 0; i < field->names->count; i++) {
-		size_t used = strlen(list);
-
-		snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-			field->names->names[i]);
-	}
-	return error_hint(err, "One of %s, or its number", list);
+	return enum_hint(field->names, err);
 }
 
 static bool is_given(const struct field *field, const void *value)

@@ -291,7 +291,7 @@ fails "half a command" 2 'hint: virtx help get' get
 fails "a wrong option" 2 'did you mean --name' list vm --nmae x
 fails "no ID" 2 'takes ID' boot vm
 fails "too many files" 2 'and no more' create vm a b
-fails "a wrong state" 2 'hint: there are .*running' list vm -s runing
+fails "a wrong state" 2 'hint: one of .*running' list vm -s runing
 fails "a wrong time" 2 'like 90s or 5m' boot vm x --wait --timeout soon
 fails "a wrong server" 2 'is not a server' -A 'a b' list vm
 for words in "" "help" "help get" "get vm --help" "list vm '-?'" "boot vm -h"; do

@@ -212,7 +212,7 @@ static void refuses_bad_queries(void **state)
 	}
 	error_clear(&err);
 	assert_int_equal(host_filter_set(&host_filter, "cstate", "up", &err), -1);
-	assert_string_equal(err.hint, "One of invalid, active, left, failed, or its number");
+	assert_string_equal(err.hint, "one of invalid, active, left, failed, or its number");
 	error_clear(&err);
 	assert_int_equal(vm_filter_set(&vm_filter, "runstate", "up", &err), -1);
 	assert_true(str_ends_with(err.hint, "pmsuspended, crashed, or its number"));
