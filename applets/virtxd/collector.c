@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "console.h"
 #include "local_vms.h"
 #include "oplog.h"
 
@@ -247,6 +248,7 @@ static int make_round(struct collector *collector, struct error *err)
 	put_all(collector, ticket, list, count);
 	local_vms_sweep(collector->vms, ticket);
 	publish_host(collector);
+	console_trim(collector->daemon);
 	atomic_store(&collector->last_round, daemon_monotonic_ms());
 	/* The XML of many VMs was in memory for a moment; it would stay there. */
 	malloc_trim(0);
