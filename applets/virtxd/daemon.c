@@ -202,6 +202,7 @@ static int start_http(struct daemon *daemon, struct error *err)
 			.handle = routes_handle,
 			.on_done = log_access,
 			.context = daemon,
+			.host_name = daemon->host_name,
 		},
 		err);
 	return daemon->http ? 0 : -1;
