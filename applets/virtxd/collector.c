@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "console.h"
+#include "definition.h"
 #include "local_vms.h"
 #include "oplog.h"
 
@@ -55,51 +56,6 @@ static int64_t monotonic_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Reads and understands a VM's XML. -1 when libvirt does not give it; what cannot be understood is
- * logged. */
-static int read_definition(struct collector *collector, const struct domain_stats *stats,
-	struct local_definition *definition, struct error *err)
-{
-	struct daemon *daemon = collector->daemon;
-	cleanup_free char *xml = hypervisor_get_xml(daemon->hypervisor, stats->uuid, false, err);
-	struct error why = {0};
-
-	*definition = (struct local_definition){0};
-	if (!xml)
-		return -1;
-	if (domain_xml_read(
-		    xml, strlen(xml), daemon->settings.vms_dir, &definition->reading, &why) < 0) {
-		log_warning("definition of VM not understood", "vm", stats->uuid, "reason",
-			why.message);
-		definition->why = xstrdup(why.message);
-		return 0;
-	}
-	definition->n_cdroms =
-		domain_xml_cdroms(xml, strlen(xml), definition->cdroms, DOMAIN_DISKS_MAX);
-	if (stats->runstate == RUNSTATE_POWEROFF)
-		return 0;
-	/* Only the live form knows where the display listens. */
-	cleanup_free char *live = hypervisor_get_xml(daemon->hypervisor, stats->uuid, true, &why);
-	cleanup_reading struct domain_reading running = {0};
-	if (live && domain_xml_read(live, strlen(live), daemon->settings.vms_dir, &running, &why) ==
-			    0) {
-		free(definition->reading.vnc);
-		definition->reading.vnc = steal(&running.vnc);
-	}
-	return 0;
-}
-
-/* True when the log of a VM that is off still has an open shutdown. A QEMU that was killed, or went
- * while nobody watched it, is "crashed" to libvirt. */
-static bool has_open_shutdown(
-	const struct domain_stats *stats, const struct local_definition *definition)
-{
-	const struct oplog_entry *entry = &definition->reading.oplog[OPLOG_SHUTDOWN];
-	bool off = stats->runstate == RUNSTATE_POWEROFF || stats->runstate == RUNSTATE_CRASHED;
-
-	return off && !definition->why && entry->present && entry->status == OPLOG_STARTED;
-}
-
 /*
  * Puts one VM as libvirt tells it. *stopped: its log has an open shutdown that is over now. -1 with
  * err when its XML could not be had; its state is put all the same.
@@ -108,9 +64,10 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 	bool with_definition, bool *stopped, struct error *err)
 {
 	struct local_definition definition = {0};
-	bool read = with_definition && read_definition(collector, stats, &definition, err) == 0;
+	bool read =
+		with_definition && definition_read(collector->daemon, stats, &definition, err) == 0;
 
-	*stopped = read && has_open_shutdown(stats, &definition);
+	*stopped = read && definition_has_open_shutdown(&definition, stats->runstate);
 	if (err->code == ERR_NOT_FOUND) {
 		local_vms_remove(collector->vms, ticket, stats->uuid);
 		return -1;
@@ -123,8 +80,7 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 					      .now_ns = monotonic_ns(),
 					      .mhz = atomic_load(&collector->mhz),
 				      });
-	domain_reading_free(&definition.reading);
-	free(definition.why);
+	definition_free(&definition);
 	return with_definition && !read ? -1 : 0;
 }
 
