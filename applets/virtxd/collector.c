@@ -5,6 +5,7 @@
  */
 #include "collector.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -48,14 +49,6 @@ struct collector {
 	struct host_limits limits;
 };
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /*
  * Puts one VM as libvirt tells it. *stopped: its log has an open shutdown that is over now. -1 with
  * err when its XML could not be had; its state is put all the same.
@@ -76,8 +69,8 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 					      .ticket = ticket,
 					      .stats = stats,
 					      .definition = read ? &definition : NULL,
-					      .now_ms = daemon_now_ms(),
-					      .now_ns = monotonic_ns(),
+					      .now_ms = clock_wall_ms(),
+					      .now_ns = clock_us() * 1000,
 					      .mhz = atomic_load(&collector->mhz),
 				      });
 	definition_free(&definition);
@@ -160,12 +153,12 @@ static void publish_host(struct collector *collector)
 	struct error err = {0};
 
 	if (hypervisor_get_load(collector->daemon->hypervisor, &round.load, &err) == 0)
-		round.at_ns = monotonic_ns();
+		round.at_ns = clock_us() * 1000;
 	else
 		log_debug("load of the host not read", "reason", err.message);
 	local_vms_sum(collector->vms, &round);
 	host_stats_compute(&host_files_system, &round, &collector->last, host);
-	host->ts_ms = daemon_now_ms();
+	host->ts_ms = clock_wall_ms();
 	inventory_put_host(collector->daemon->inventory, host);
 	host_stats_limits(&host_files_system, &round, host, &limits);
 	pthread_mutex_lock(&collector->host_lock);
@@ -187,7 +180,7 @@ static void put_all(
 			complete_log(collector, list[i].uuid);
 			local_vms_mark(collector->vms, list[i].uuid);
 		}
-		atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+		atomic_store(&collector->heartbeat, clock_ms());
 	}
 }
 
@@ -205,7 +198,7 @@ static int make_round(struct collector *collector, struct error *err)
 	local_vms_sweep(collector->vms, ticket);
 	publish_host(collector);
 	console_trim(collector->daemon);
-	atomic_store(&collector->last_round, daemon_monotonic_ms());
+	atomic_store(&collector->last_round, clock_ms());
 	/* The XML of many VMs was in memory for a moment; it would stay there. */
 	malloc_trim(0);
 	return 0;
@@ -222,13 +215,6 @@ static void round_or_complain(struct collector *collector)
 	else if (!failed && collector->failed)
 		log_info("collection works again");
 	collector->failed = failed;
-}
-
-static void wait_until(struct collector *collector, int64_t at_ms)
-{
-	struct timespec until = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-
-	pthread_cond_timedwait(&collector->wake, &collector->lock, &until);
 }
 
 /* Takes the VMs that had events; the caller frees the list. Called with the lock held. */
@@ -249,7 +235,7 @@ static void refresh_pending(struct collector *collector, char (*list)[UUID_TEXT_
 		if (collector_refresh(collector, list[i], &err) < 0)
 			log_debug("VM not read after its event", "vm", list[i], "reason",
 				err.message);
-		atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+		atomic_store(&collector->heartbeat, clock_ms());
 	}
 }
 
@@ -257,16 +243,17 @@ static void *collect(void *context)
 {
 	struct collector *collector = context;
 	int64_t interval = collector->daemon->settings.collect_interval * 1000;
-	int64_t next = daemon_monotonic_ms() + interval;
+	int64_t next = clock_ms() + interval;
 
 	pthread_mutex_lock(&collector->lock);
 	while (!collector->stopping) {
-		int64_t now = daemon_monotonic_ms();
+		int64_t now = clock_ms();
 		cleanup_free char(*list)[UUID_TEXT_SIZE] = NULL;
 
 		atomic_store(&collector->heartbeat, now);
 		if (!collector->n_pending && !collector->round_wanted && now < next) {
-			wait_until(collector, now + TURN_MS < next ? now + TURN_MS : next);
+			clock_wait(&collector->wake, &collector->lock,
+				now + TURN_MS < next ? now + TURN_MS : next);
 			continue;
 		}
 		bool round = collector->round_wanted || now >= next;
@@ -277,7 +264,7 @@ static void *collect(void *context)
 		refresh_pending(collector, list, count);
 		if (round) {
 			round_or_complain(collector);
-			next = daemon_monotonic_ms() + interval;
+			next = clock_ms() + interval;
 		}
 		pthread_mutex_lock(&collector->lock);
 	}
@@ -314,12 +301,12 @@ static void *follow_addresses(void *context)
 	struct collector *collector = context;
 
 	while (!is_stopping(collector)) {
-		int64_t next = daemon_monotonic_ms() + ADDRESSES_MS;
+		int64_t next = clock_ms() + ADDRESSES_MS;
 
 		look_for_addresses(collector);
 		pthread_mutex_lock(&collector->lock);
-		while (!collector->stopping && daemon_monotonic_ms() < next)
-			wait_until(collector, next);
+		while (!collector->stopping && clock_ms() < next)
+			clock_wait(&collector->wake, &collector->lock, next);
 		pthread_mutex_unlock(&collector->lock);
 	}
 	return NULL;
@@ -328,18 +315,14 @@ static void *follow_addresses(void *context)
 struct collector *collector_new(struct daemon *daemon)
 {
 	struct collector *collector = xcalloc(1, sizeof(*collector));
-	pthread_condattr_t monotonic;
 
 	collector->daemon = daemon;
 	collector->vms = local_vms_new(daemon->inventory, daemon->host_uuid);
 	collector->pending = xcalloc(MAX_PENDING, sizeof(*collector->pending));
 	pthread_mutex_init(&collector->lock, NULL);
 	pthread_mutex_init(&collector->host_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&collector->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+	pthread_cond_init(&collector->wake, NULL);
+	atomic_store(&collector->heartbeat, clock_ms());
 	return collector;
 }
 

@@ -4,6 +4,7 @@
 
 #include "access.h"
 #include "background.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -27,22 +28,6 @@
 #define HTTP_SILENT_MS    10000
 #define COLLECT_SILENT_MS 90000 /* a round may wait for a QEMU that hangs */
 #define LIBVIRT_SILENT_MS 60000
-
-int64_t daemon_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t daemon_monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static int choose_host_name(struct daemon *daemon, struct error *err)
 {
@@ -89,7 +74,7 @@ static int start_hypervisor(struct daemon *daemon, struct error *err)
 static int wait_for_hypervisor(
 	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
 {
-	int64_t start = daemon_monotonic_ms(), next = start + WAIT_MESSAGE_MS;
+	int64_t start = clock_ms(), next = start + WAIT_MESSAGE_MS;
 	int64_t limit =
 		daemon->settings.wait < 0 ? INT64_MAX : start + daemon->settings.wait * 1000;
 
@@ -98,7 +83,7 @@ static int wait_for_hypervisor(
 
 		if (hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, &why) == 0)
 			return 0;
-		int64_t now = daemon_monotonic_ms();
+		int64_t now = clock_ms();
 		if (now >= limit)
 			return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why.message);
 		if (interrupted(context))
@@ -262,13 +247,13 @@ int daemon_start(struct daemon *daemon, const struct settings *settings,
 static bool drain(struct daemon *daemon)
 {
 	unsigned operations = 0, requests = 0;
-	int64_t end = daemon_monotonic_ms() + DRAIN_MS;
+	int64_t end = clock_ms() + DRAIN_MS;
 
 	if (daemon->http)
 		state_publish_address(daemon->settings.state_dir, NULL);
 	if (daemon->operations)
 		operations = operations_drain(daemon->operations, DRAIN_MS);
-	int64_t left = end - daemon_monotonic_ms();
+	int64_t left = end - clock_ms();
 	if (daemon->http)
 		requests = http_server_stop(
 			daemon->http, left > HTTP_GRACE_MS ? (unsigned)left : HTTP_GRACE_MS);
@@ -324,7 +309,7 @@ bool daemon_is_alive(struct daemon *daemon, const char **hangs)
 		{"collector", collector_heartbeat(daemon->collector), COLLECT_SILENT_MS},
 		{"libvirt events", hypervisor_heartbeat(daemon->hypervisor), LIBVIRT_SILENT_MS},
 	};
-	int64_t now = daemon_monotonic_ms();
+	int64_t now = clock_ms();
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (now - parts[i].seen > parts[i].limit) {
