@@ -41,9 +41,15 @@ static int choose_host_name(struct daemon *daemon, struct error *err)
 }
 
 /* Where libvirt is: as configured, or the embedded driver below the state directory. */
+/* Folder of libvirt's embedded driver. The caller frees it. */
+static char *embedded_root(const struct daemon *daemon)
+{
+	return xasprintf("%s/qemu", daemon->settings.state_dir);
+}
+
 static char *choose_uri(const struct daemon *daemon, struct error *err)
 {
-	cleanup_free char *root = xasprintf("%s/qemu", daemon->settings.state_dir);
+	cleanup_free char *root = embedded_root(daemon);
 	char *uri = NULL;
 
 	if (*daemon->settings.libvirt_uri)
@@ -193,13 +199,42 @@ static int start_http(struct daemon *daemon, struct error *err)
 	return daemon->http ? 0 : -1;
 }
 
+/*
+ * Standalone, QEMU's start ends with the daemon that was starting it. Nobody was told that such a
+ * guest runs; it goes before libvirt would wait for it.
+ */
+static void end_cut_starts(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	cleanup_free char *root = embedded_root(daemon);
+	size_t count = operations_list_interrupted(daemon->operations, "boot", &vms);
+
+	for (size_t i = 0; i < count; i++) {
+		struct error err = {0};
+		int ended = hypervisor_embedded_end_guest(root, vms[i], &err);
+
+		if (ended > 0)
+			log_warning("guest that was cut in its start is ended", "vm", vms[i]);
+		else if (ended < 0)
+			log_error("guest that was cut in its start stays", "vm", vms[i], "error",
+				err.message);
+	}
+}
+
 static int start_parts(
 	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
 {
 	if (choose_host_name(daemon, err) < 0)
 		return -1;
 	daemon->state_lock = state_lock(daemon->settings.state_dir, err);
-	if (daemon->state_lock < 0 || start_hypervisor(daemon, err) < 0 ||
+	if (daemon->state_lock < 0)
+		return -1;
+	daemon->operations = operations_open(daemon->settings.state_dir, err);
+	if (!daemon->operations)
+		return -1;
+	if (daemon->settings.standalone)
+		end_cut_starts(daemon);
+	if (start_hypervisor(daemon, err) < 0 ||
 		wait_for_hypervisor(daemon, interrupted, context, err) < 0 ||
 		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
 		open_store(daemon, err) < 0)
@@ -207,8 +242,7 @@ static int start_parts(
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
 		return -1;
-	daemon->operations = operations_open(daemon->settings.state_dir, err);
-	if (!daemon->operations || recovery_run(daemon, err) < 0)
+	if (recovery_run(daemon, err) < 0)
 		return -1;
 	return start_http(daemon, err);
 }

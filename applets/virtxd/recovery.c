@@ -100,26 +100,6 @@ int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
 	return 0;
 }
 
-/*
- * Cut in the middle of its own start QEMU may never answer, and libvirt waits for it with the
- * domain locked. Nobody was told that such a guest runs: it ends.
- */
-static void end_cut_starts(struct daemon *daemon)
-{
-	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
-	size_t count = operations_list_interrupted(daemon->operations, "boot", &vms);
-
-	for (size_t i = 0; i < count; i++) {
-		struct domain_stats stats;
-		struct error err = {0};
-
-		if (hypervisor_collect_one(daemon->hypervisor, vms[i], &stats, &err) == 0 &&
-			stats.runstate != RUNSTATE_RUNNING &&
-			hypervisor_destroy(daemon->hypervisor, vms[i], false, &err) == 0)
-			log_warning("guest that was cut in its start is ended", "vm", vms[i]);
-	}
-}
-
 static void settle_intents(struct daemon *daemon)
 {
 	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
@@ -245,7 +225,6 @@ int recovery_run(struct daemon *daemon, struct error *err)
 {
 	if (console_prepare(daemon->settings.state_dir, err))
 		return -1;
-	end_cut_starts(daemon);
 	settle_intents(daemon);
 	settle_records(daemon);
 	settle_logs(daemon);

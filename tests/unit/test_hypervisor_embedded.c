@@ -190,6 +190,17 @@ static void find_and_end(const char *root)
 	hypervisor_stop(hypervisor);
 }
 
+static void find_stopped(const char *root)
+{
+	struct hypervisor *hypervisor = start_embedded(root);
+	enum runstate runstate = runstate_of(hypervisor, VM_A);
+
+	check(runstate == RUNSTATE_POWEROFF || runstate == RUNSTATE_CRASHED);
+	check(hypervisor_boot(hypervisor, VM_A, false, &err) == 0);
+	check(hypervisor_destroy(hypervisor, VM_A, false, &err) == 0);
+	hypervisor_stop(hypervisor);
+}
+
 /* ---- running the scenarios ---- */
 
 struct place {
@@ -299,6 +310,25 @@ static void test_guests_outlive_us(void **state)
 	assert_true(wait_for(10, kill(pid, 0) == -1));
 }
 
+/* As when a start was cut: QEMU is there, and no driver yet. */
+static void test_end_guest(void **state)
+{
+	struct place *place = *state;
+	struct error bad = {0};
+	pid_t pid;
+
+	need_account(place);
+	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_A, &bad), 0);
+	assert_int_equal(run(place, leave_running), 0);
+	pid = qemu_pid(place->root, VM_A);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_B, &bad), 0);
+	assert_int_equal(kill(pid, 0), 0);
+	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_A, &bad), 1);
+	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_A, &bad), 0);
+	assert_int_equal(run(place, find_stopped), 0);
+}
+
 static void test_prepare(void **state)
 {
 	const struct place *place = *state;
@@ -331,6 +361,7 @@ int main(void)
 		{"life as ourselves", test_life, setup, teardown, NULL},
 		{"hung guest as ourselves", test_hung_guest, setup, teardown, NULL},
 		{"guests outlive us as ourselves", test_guests_outlive_us, setup, teardown, NULL},
+		{"a guest is ended without a driver", test_end_guest, setup, teardown, NULL},
 		{"life as an ordinary user", test_life, setup_ordinary, teardown, NULL},
 		{"hung guest as an ordinary user", test_hung_guest, setup_ordinary, teardown, NULL},
 		{"guests outlive us as an ordinary user", test_guests_outlive_us, setup_ordinary,
