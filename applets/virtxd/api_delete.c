@@ -13,7 +13,8 @@ static int delete_vm(struct daemon *daemon, struct operation *operation, struct 
 	cleanup_vm_now struct vm_now now = {0};
 
 	if (vm_now_read(daemon, intent->vm, &now, err) || vm_now_check_off(&now, "deleted", err) ||
-		vm_ops_check_claims(daemon, intent->vm, err))
+		vm_ops_check_claims(daemon, intent->vm, err) ||
+		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->def, &now.reading.def);
 	if (intent_write(daemon->store, intent, err))

@@ -72,16 +72,17 @@ static int check_leases(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
 {
 	for (size_t i = 0; i < def->n_disks; i++) {
-		char name[256], owner[UUID_TEXT_SIZE];
+		char name[256], owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
 
 		if (def->disks[i].man != DISK_MANAGED)
 			continue;
 		disk_lease_name(&def->disks[i], store_vms_dir(daemon->store), name);
 		if (lease_owner(daemon->store, name, owner, err))
 			return error_prefix(err, "disk %s", def->disks[i].path);
-		if (!str_equal(owner, uuid))
-			return error_set(err, ERR_LEASE, "disk %s belongs to VM %s",
-				def->disks[i].path, owner);
+		if (str_equal(owner, uuid))
+			continue;
+		lease_describe_owner(daemon->store, owner, text);
+		return error_set(err, ERR_LEASE, "disk %s belongs to %s", def->disks[i].path, text);
 	}
 	return 0;
 }

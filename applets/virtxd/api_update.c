@@ -72,7 +72,8 @@ static int check_update(
 		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		check_register(daemon, intent->vm, err) ||
-		vm_ops_check_claims(daemon, intent->vm, err))
+		vm_ops_check_claims(daemon, intent->vm, err) ||
+		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->old, &now->reading.def);
 	return vm_disks_check(daemon, intent, err);

@@ -205,6 +205,7 @@ static void publish_host(struct collector *collector)
 		log_debug("load of the host not read", "reason", err.message);
 	local_vms_sum(collector->vms, &round);
 	host_stats_compute(&host_files_system, &round, &collector->last, host);
+	host->lockid = (int16_t)atomic_load(&collector->daemon->lockid);
 	host->ts_ms = daemon_now_ms();
 	inventory_put_host(collector->daemon->inventory, host);
 	pthread_mutex_lock(&collector->host_lock);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "collector.h"
 #include "hypervisor/embedded.h"
+#include "lockspace_watch.h"
 #include "operations.h"
 #include "readiness.h"
 #include "recovery.h"
@@ -17,6 +18,7 @@
 #include "state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <time.h>
 
 #define WAIT_MESSAGE_MS   5000
@@ -85,9 +87,23 @@ static int start_hypervisor(struct daemon *daemon, struct error *err)
 	return daemon->hypervisor ? 0 : -1;
 }
 
+static int look_for_libvirt(struct daemon *daemon, struct error *why)
+{
+	return hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, why);
+}
+
+static int look_for_lockspace(struct daemon *daemon, struct error *why)
+{
+	if (lockspace_watch_check(daemon->lockspace, why) == 0)
+		return 0;
+	poll(NULL, 0, WAIT_STEP_MS);
+	return -1;
+}
+
 /* Waits as long as the setting `wait` says, with a word every 5 s. */
-static int wait_for_hypervisor(
-	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+static int wait_for(struct daemon *daemon, const char *what,
+	int (*look)(struct daemon *daemon, struct error *why), bool (*interrupted)(void *context),
+	void *context, struct error *err)
 {
 	int64_t start = daemon_monotonic_ms(), next = start + WAIT_MESSAGE_MS;
 	int64_t limit =
@@ -96,15 +112,16 @@ static int wait_for_hypervisor(
 	for (;;) {
 		struct error why = {0};
 
-		if (hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, &why) == 0)
+		if (look(daemon, &why) == 0)
 			return 0;
 		int64_t now = daemon_monotonic_ms();
 		if (now >= limit)
-			return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why.message);
+			return error_set(err, ERR_UNAVAILABLE, "%s: %s", what, why.message);
 		if (interrupted(context))
-			return error_set(err, ERR_CANCELLED, "stopped while waiting for libvirt");
+			return error_set(err, ERR_CANCELLED, "stopped while waiting for %s", what);
 		if (now >= next) {
-			log_warning("waiting for libvirt", "reason", why.message);
+			log_warning("waiting", "for", what, "reason", why.message, "hint",
+				why.hint[0] ? why.hint : NULL);
 			next = now + WAIT_MESSAGE_MS;
 		}
 	}
@@ -159,9 +176,29 @@ static int open_store(struct daemon *daemon, struct error *err)
 			.vms_dir = settings->vms_dir,
 			.host_uuid = daemon->host_uuid,
 			.lock_manager = (enum lock_manager)settings->lock_manager,
+			.sanlock_io_timeout = (unsigned)settings->sanlock_io_timeout,
 		},
 		err);
 	return daemon->store ? 0 : -1;
+}
+
+/* What was cut while sanlock was away can be settled now. */
+static void on_lockspace_regained(struct daemon *daemon)
+{
+	if (atomic_load(&daemon->recovered))
+		recovery_resume(daemon);
+}
+
+/* The operations that recovery settles need the leases. */
+static int start_lockspace(
+	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+{
+	if (daemon->settings.lock_manager != LOCK_MANAGER_SANLOCK)
+		return 0;
+	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_regained, err);
+	if (!daemon->lockspace)
+		return -1;
+	return wait_for(daemon, "the lockspace", look_for_lockspace, interrupted, context, err);
 }
 
 static void log_access(
@@ -200,7 +237,7 @@ static int start_parts(
 		return -1;
 	daemon->state_lock = state_lock(daemon->settings.state_dir, err);
 	if (daemon->state_lock < 0 || start_hypervisor(daemon, err) < 0 ||
-		wait_for_hypervisor(daemon, interrupted, context, err) < 0 ||
+		wait_for(daemon, "libvirt", look_for_libvirt, interrupted, context, err) < 0 ||
 		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
 		open_store(daemon, err) < 0)
 		return -1;
@@ -208,8 +245,10 @@ static int start_parts(
 	if (!daemon->readiness)
 		return -1;
 	daemon->operations = operations_open(daemon->settings.state_dir, err);
-	if (!daemon->operations || recovery_run(daemon, err) < 0)
+	if (!daemon->operations || start_lockspace(daemon, interrupted, context, err) < 0 ||
+		recovery_run(daemon, err) < 0)
 		return -1;
+	atomic_store(&daemon->recovered, true);
 	return start_http(daemon, err);
 }
 
@@ -271,8 +310,9 @@ void daemon_stop(struct daemon *daemon)
 	bool drained = drain(daemon);
 
 	collector_stop(daemon->collector);
+	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
 	bool storage_answers = readiness_stop(daemon->readiness);
-	if (!drained || !storage_answers)
+	if (!drained || !storage_answers || !lockspace_ended)
 		return; /* the process ends now; freeing would take it from under a thread */
 	operations_close(daemon->operations);
 	access_free(daemon->access);

@@ -8,6 +8,7 @@
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
+#include "operations.h"
 #include "oplog.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -47,29 +48,59 @@ static int settle_intent(struct daemon *daemon, const char *vm, const char **how
 	return 0;
 }
 
-static void settle_intents(struct daemon *daemon)
+/* Settles one and tells the log. */
+static void settle_vm(struct daemon *daemon, const char *vm)
 {
-	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	struct error err = {0};
+	const char *how = "";
+
+	if (settle_intent(daemon, vm, &how, &err) == 0)
+		log_warning("interrupted operation settled", "vm", vm, "how", how);
+	else
+		log_error(
+			"interrupted operation cannot be settled", "vm", vm, "error", err.message);
+	error_clear(&err);
+	if (collector_refresh(daemon->collector, vm, &err) && err.code != ERR_NOT_FOUND)
+		log_warning("VM cannot be read", "vm", vm, "error", err.message);
+}
+
+static size_t list_intents(struct daemon *daemon, char (**vms)[UUID_TEXT_SIZE])
+{
 	struct error err = {0};
 	size_t count = 0;
 
-	if (intent_list(daemon->store, &vms, &count, &err)) {
+	if (intent_list(daemon->store, vms, &count, &err))
 		log_error("interrupted operations cannot be looked for", "error", err.message);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct error cause = {0};
-		const char *how = "";
+	return count;
+}
 
-		if (settle_intent(daemon, vms[i], &how, &cause))
-			log_error("interrupted operation cannot be settled", "vm", vms[i], "error",
-				cause.message);
-		else
-			log_warning("interrupted operation settled", "vm", vms[i], "how", how);
-		error_clear(&cause);
-		if (collector_refresh(daemon->collector, vms[i], &cause) &&
-			cause.code != ERR_NOT_FOUND)
-			log_warning("VM cannot be read", "vm", vms[i], "error", cause.message);
+static void settle_intents(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	size_t count = list_intents(daemon, &vms);
+
+	for (size_t i = 0; i < count; i++)
+		settle_vm(daemon, vms[i]);
+}
+
+void recovery_resume(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	size_t count = list_intents(daemon, &vms);
+
+	for (size_t i = 0; i < count; i++) {
+		struct error ignored = {0};
+		struct operation *operation = operations_begin(
+			daemon->operations, "recover", vms[i], vms[i], NULL, &ignored);
+
+		if (!operation)
+			continue;
+		operation_commit(operation);
+		/* It may have ended, and well, before it was ours. */
+		cleanup_free char *intent = intent_load(daemon->store, vms[i], &ignored);
+		if (intent)
+			settle_vm(daemon, vms[i]);
+		operation_end(operation, NULL);
 	}
 }
 

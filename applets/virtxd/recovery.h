@@ -14,4 +14,8 @@
  */
 int recovery_run(struct daemon *daemon, struct error *err);
 
+/* While it runs: settles what operations could not take back because the storage or its leases were
+ * away; VMs with an operation are left to it. */
+void recovery_resume(struct daemon *daemon);
+
 #endif

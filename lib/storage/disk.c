@@ -66,28 +66,38 @@ static int check_new_image(const struct store *store, const struct disk *disk, s
 	return errno == ENOENT ? 0 : beneath_fail(err, "look at", disk->path);
 }
 
-int disk_check(
-	const struct store *store, const char *vm, const struct disk *disk, struct error *err)
+/* A managed disk that is new to its VM has no lease yet. */
+static int check_unowned(const struct store *store, const struct disk *disk, struct error *err)
 {
 	char name[256];
-	char owner[UUID_TEXT_SIZE];
-	struct disk copy = *disk;
+	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
 
-	if (store_check_uuid("the VM", vm, err) < 0)
-		return -1;
-	if (is_made(disk) ? check_new_image(store, disk, err) < 0
-			  : disk_detect(store, &copy, err) < 0)
-		return -1;
-	if (disk->man != DISK_MANAGED)
-		return 0;
 	disk_lease_name(disk, store->vms_dir, name);
-	if (lease_owner(store, name, owner, err) == 0)
-		return error_set(err, ERR_LEASE, "%s: its lease %s belongs to VM %s", disk->path,
-			name, owner);
+	if (lease_owner(store, name, owner, err) == 0) {
+		lease_describe_owner(store, owner, text);
+		return error_set(err, ERR_LEASE, "disk %s belongs to %s", disk->path, text);
+	}
 	if (err->code != ERR_NOT_FOUND)
 		return error_prefix(err, "%s", disk->path);
 	error_clear(err);
 	return 0;
+}
+
+int disk_check(
+	const struct store *store, const char *vm, const struct disk *disk, struct error *err)
+{
+	struct disk copy = *disk;
+	struct error owned = {0};
+
+	if (store_check_uuid("the VM", vm, err) < 0)
+		return -1;
+	if (is_made(disk) ? check_new_image(store, disk, err) < 0
+			  : disk_detect(store, &copy, err) < 0) {
+		if (err->code == ERR_EXISTS && check_unowned(store, disk, &owned) < 0)
+			error_prefix(err, "%s", owned.message);
+		return -1;
+	}
+	return disk->man == DISK_MANAGED ? check_unowned(store, disk, err) : 0;
 }
 
 /* The disk's work under its lease; for images of the datastore only. */
@@ -141,7 +151,7 @@ int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 static int check_owner(
 	const struct store *store, const char *lease, const char *vm, struct error *err)
 {
-	char owner[UUID_TEXT_SIZE];
+	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
 
 	if (lease_owner(store, lease, owner, err) < 0) {
 		if (err->code != ERR_NOT_FOUND)
@@ -151,7 +161,8 @@ static int check_owner(
 	}
 	if (str_equal(owner, vm))
 		return 1;
-	return error_set(err, ERR_LEASE, "the lease %s belongs to VM %s", lease, owner);
+	lease_describe_owner(store, owner, text);
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", lease, text);
 }
 
 /* An image without lease: gone already is a success, there is nobody's to remove. */

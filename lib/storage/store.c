@@ -192,10 +192,8 @@ static int claim_host(struct store *store, struct error *err)
 
 static int open_store(struct store *store, struct error *err)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 
-	if (!ops)
-		return -1;
 	store->root = open_root(store->vms_dir, err);
 	if (store->root < 0)
 		return -1;
@@ -226,6 +224,7 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	store->vms_dir = xstrdup(config->vms_dir);
 	str_copy(store->host, sizeof(store->host), config->host_uuid);
 	store->lock_manager = config->lock_manager;
+	store->sanlock_io_timeout = config->sanlock_io_timeout;
 	store->helper = xstrdup_or_null(config->helper);
 	store->root = -1;
 	store->lock = -1;

@@ -24,6 +24,7 @@ struct store_config {
 	const char *vms_dir; /* absolute, without trailing slash */
 	const char *host_uuid;
 	enum lock_manager lock_manager;
+	unsigned sanlock_io_timeout; /* s, the same on every host; 0: sanlock's default */
 	const char *helper; /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
 };
 

@@ -10,6 +10,7 @@ struct store {
 	char host[UUID_TEXT_SIZE];
 	char cluster[UUID_TEXT_SIZE];
 	enum lock_manager lock_manager;
+	unsigned sanlock_io_timeout; /* s */
 	char *helper;
 	/*
 	 * VMS_DIR, open since the marker was read in it: whatever is mounted over it or

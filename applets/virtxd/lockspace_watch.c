@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host's place in the lockspace: see lockspace_watch.h. */
+#include "lockspace_watch.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "storage/lockspace.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define CHECK_S   2
+#define ANSWER_MS 10000 /* a check that takes longer counts as failed */
+#define STOP_S    2
+
+struct lockspace_watch {
+	struct daemon *daemon;
+	void (*regained)(struct daemon *daemon);
+	atomic_bool stopping;
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t changed;
+	bool ended;
+	bool was_member;  /* ever: coming back is told apart from coming */
+	int64_t asked_ms; /* monotonic start of a check that has not ended; 0: none */
+	struct error err; /* why the host is not in the lockspace; empty: it is */
+};
+
+static void watch_free(struct lockspace_watch *watch)
+{
+	pthread_cond_destroy(&watch->changed);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+/* Called with the lock held. */
+static void wait_seconds(struct lockspace_watch *watch, int seconds)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += seconds;
+	pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
+}
+
+/* A change is logged once. True when the host has come back. */
+static bool note(struct lockspace_watch *watch, unsigned id, const struct error *err)
+{
+	pthread_mutex_lock(&watch->lock);
+	bool member = !error_is_set(err), before = !error_is_set(&watch->err);
+	bool back = member && !before && watch->was_member;
+
+	if (member && !before)
+		log_info("in the lockspace", "lockid", LOG_NUM(id));
+	else if (!member && before)
+		log_error("not in the lockspace any more", "reason", err->message, "hint",
+			err->hint[0] ? err->hint : NULL);
+	watch->was_member = watch->was_member || member;
+	watch->err = *err;
+	watch->asked_ms = 0;
+	pthread_mutex_unlock(&watch->lock);
+	atomic_store(&watch->daemon->lockid, member ? id : 0);
+	return back;
+}
+
+static void note_start(struct lockspace_watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->asked_ms = daemon_monotonic_ms();
+	pthread_mutex_unlock(&watch->lock);
+}
+
+/* One look, and what it asks for. */
+static void keep(struct lockspace_watch *watch)
+{
+	const struct store *store = watch->daemon->store;
+	struct error err = {0};
+	unsigned id;
+
+	note_start(watch);
+	if (lockspace_check(store, &id, &err) < 0) {
+		note(watch, 0, &err); /* known while the joining takes its time */
+		error_clear(&err);
+		lockspace_join(store, &watch->stopping, &id, &err);
+	}
+	if (note(watch, id, &err))
+		watch->regained(watch->daemon);
+}
+
+static void *watch_lockspace(void *context)
+{
+	struct lockspace_watch *watch = context;
+
+	while (!atomic_load(&watch->stopping)) {
+		keep(watch);
+		pthread_mutex_lock(&watch->lock);
+		if (!atomic_load(&watch->stopping))
+			wait_seconds(watch, CHECK_S);
+		pthread_mutex_unlock(&watch->lock);
+	}
+	pthread_mutex_lock(&watch->lock);
+	watch->ended = true;
+	pthread_cond_signal(&watch->changed);
+	pthread_mutex_unlock(&watch->lock);
+	return NULL;
+}
+
+struct lockspace_watch *lockspace_watch_start(
+	struct daemon *daemon, void (*regained)(struct daemon *daemon), struct error *err)
+{
+	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
+	pthread_condattr_t monotonic;
+	pthread_t thread;
+
+	watch->daemon = daemon;
+	watch->regained = regained;
+	error_set(&watch->err, ERR_UNAVAILABLE, "this host has not joined the lockspace yet");
+	pthread_mutex_init(&watch->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&watch->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	int failure = pthread_create(&thread, NULL, watch_lockspace, watch);
+	if (failure) {
+		watch_free(watch);
+		error_set_errno(err, ERR_UNAVAILABLE, failure, "starting a thread");
+		return NULL;
+	}
+	pthread_detach(thread);
+	return watch;
+}
+
+bool lockspace_watch_stop(struct lockspace_watch *watch)
+{
+	if (!watch)
+		return true;
+	pthread_mutex_lock(&watch->lock);
+	atomic_store(&watch->stopping, true);
+	pthread_cond_signal(&watch->changed);
+	for (int i = 0; i < STOP_S && !watch->ended; i++)
+		wait_seconds(watch, 1);
+	bool ended = watch->ended;
+	pthread_mutex_unlock(&watch->lock);
+	if (ended)
+		watch_free(watch);
+	return ended;
+}
+
+int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
+{
+	pthread_mutex_lock(&watch->lock);
+	int64_t asked = watch->asked_ms;
+	if (error_is_set(&watch->err))
+		*err = watch->err;
+	pthread_mutex_unlock(&watch->lock);
+	if (error_is_set(err))
+		return error_prefix(err, "lockspace");
+	if (asked && daemon_monotonic_ms() - asked > ANSWER_MS)
+		return error_set(err, ERR_UNAVAILABLE,
+			"lockspace: sanlock has not answered for %lld s",
+			(long long)(daemon_monotonic_ms() - asked) / 1000);
+	return 0;
+}
