@@ -116,4 +116,124 @@ mv "$vms/xml/$(uuid_of virt2)/$web.xml" "$vms/xml/$(uuid_of virt1)/"
 virsh -q -c "$(host_uri virt2)" undefine "$web" >/dev/null
 api PUT "/vms/$web/register" '{"host":""}'
 is "its entry is put right" "$status" 200
+
+api DELETE "/vms/$web/runstate/boot" '{"force":2}'
+is "stop" "$status" 204
+released() { [ "$(value "$(leader "$1")" timestamp)" = 0 ]; }
+ok "the leases are free again" wait_for 10 released "vm-$web"
+
+# More managed disks than a process may hold leases.
+many() {
+	local disks=() i
+	for i in $(seq 20); do disks+=("$(disk "many/d$i.raw" 0 1 1 1 1)"); done
+	definition many 128 "$(disk many/os.qcow2 0 0 1 1 64)" "[$(IFS=,; echo "${disks[*]}"),$(disk guest.iso 1 2 0 0 0)]"
+}
+create_many() { create_vm < <(many); }
+ok "a VM with 21 managed disks is created" create_many
+many=$vm
+api GET "/vms/$many/xml"
+is "seven leases fit" "$(grep -c '<key>' <<<"$body")" 7
+like "its own is the first" "$(grep -m 1 '<key>' <<<"$body")" "vm-$many"
+is "all disks have their resource" "$(grep -l "$many" "$lock"/*/* | wc -l)" 22
+api POST "/vms/$many/runstate/boot" "$(jq -nc '{cloud_init: [{name: "ci-userdata", value: "#cloud-config\n"}]}')"
+is "it boots, with a seed" "$status" 204
+seed=$(printf %s "ci/$many/seed.iso" | md5sum | head -c 32)
+ok "the seed's lease is held" wait_for 5 held "$seed"
+is "with its owner" "$(dd if="$lock/$seed/$seed" bs=512 skip=2002 count=1 2>/dev/null | tr -d '\0')" "$many"
+like "eight in all" "$(run_on virt1 sanlock client status | grep -c "^r $space:")" '^8$'
+api DELETE "/vms/$many/runstate/boot" '{"force":2}'
+is "stop" "$status" 204
+ok "the seed's lease goes when the VM stops" wait_for 20 test ! -e "$lock/$seed"
+ok "the seed stays" test -e "$vms/ds/ci/$many/seed.iso"
+api POST "/vms/$many/runstate/boot"
+is "it boots again, without" "$status" 204
+api DELETE "/vms/$many/runstate/boot" '{"force":2}'
+api DELETE "/vms/$many" '{"deletestorage":true}'
+is "delete" "$status" 204
+is "nothing of it is left" "$(grep -l "$many" "$lock"/*/* | wc -l) $(ls -d "$vms/ds/many" "$vms/ds/ci/$many" 2>/dev/null)" "0 "
+
+# Two hosts make the same disk at the same moment.
+race() { # host
+	curl -s -o "$work/$1.race" -w '%{http_code}' -X POST -H 'Content-Type: application/json' \
+		--data-binary "$(definition "race-$1" 128 "$(disk race/os.qcow2 0 0 1 1 64)" | jq -c '{vmdef: ., host: ""}')" \
+		"http://${host_server[$1]}/vms" >"$work/$1.status"
+}
+race virt1 &
+first=$!
+race virt2
+wait "$first"
+like "one host of two gets a disk" "$(sort "$work"/virt?.status | tr '\n' ' ')$(cat "$work"/virt?.status)" '^(201 ?(409|424|507)|201(409|424|507))'
+winner=$(jq -r 'select(type == "string")' "$work"/virt1.race "$work"/virt2.race)
+is "and keeps it" "$(dd if="$lock/$(printf %s race/os.qcow2 | md5sum | head -c 32)/$(printf %s race/os.qcow2 | md5sum | head -c 32)" bs=512 skip=2002 count=1 2>/dev/null | tr -d '\0')" "$winner"
+is "the other has left nothing" "$(find "$lock" -name 'vm-*' -type f | wc -l) $(find "$lock" -name '*tmp*' | wc -l) $(find "$vms/xml" -name '*.intent' | wc -l)" "2 0 0"
+for host in virt1 virt2; do
+	on "$host"
+	api DELETE "/vms/$winner" '{"deletestorage":true}'
+done
+is "it is deleted" "$(ls -d "$vms/ds/race" 2>/dev/null)" ""
+
+# The daemon ends and comes back: it never leaves the lockspace.
+virtxd_stop virt1 TERM
+is "virtxd ends with 0" "$daemon_status" 0
+like "the host stays in the lockspace" "$(run_on virt1 sanlock client status)" "^s $space"
+echo nonsense >"$vms/xml/$(uuid_of virt1)/lockid"
+virtxd_run virt1
+must "virtxd is ready again" virtxd_wait virt1
+on virt1
+
+# sanlock dies in the middle of a long provisioning.
+slow_create() {
+	rm -f "$work/slow.started"
+	touch "$work/slow"
+	curl -s -m 100 -o "$work/slow.body" -w '%{http_code}' -X POST -H 'Content-Type: application/json' \
+		--data-binary "$(definition slow 128 "$(disk slow/os.qcow2 0 0 1 2 64)" | jq -c '{vmdef: ., host: ""}')" \
+		"http://$server/vms" >"$work/slow.status" &
+	slow_pid=$!
+	wait_for 10 test -e "$work/slow.started"
+}
+answered() { ! kill -0 "$slow_pid"; }
+in_lockspace() { run_on "$1" sanlock client status | grep -q "^s $space"; }
+clean() { [ -z "$(ls -d "$vms"/ds/slow 2>/dev/null)$(find "$vms/xml" -name '*.intent')$(find "$lock" -name "$slow_key*")" ]; }
+slow_key=$(printf %s slow/os.qcow2 | md5sum | head -c 32)
+ok "a long provisioning" slow_create
+ok "holds its lease" held "$slow_key"
+sanlock_kill virt1
+ok "sanlock is killed: the request ends" wait_for 10 answered
+rm -f "$work/slow"
+is "as unavailable" "$(cat "$work/slow.status")" 503
+like "for that reason" "$(jq -r .detail "$work/slow.body")" 'sanlock has ended'
+ok "readyz says so" wait_for 10 not_ready virt1
+like "with the reason" "$(curl -s "http://$server/readyz")" 'sanlock does not answer'
+api GET /vms
+is "the API answers" "$status" 200
+api POST /vms "$(define other | jq -c '{vmdef: ., host: ""}')"
+is "a create is refused" "$status" 503
+like "with the reason" "$(field .detail)" 'sanlock'
+api POST "/vms/$web/runstate/boot"
+isnt "a boot too" "$status" 204
+since=$(date +%s)
+ok "sanlock starts again" sanlock_start virt1
+ok "the host joins by itself" wait_for 20 virtxd_is_ready virt1
+tap_result "$([ $(($(date +%s) - since)) -le 10 ]; echo $?)" "within 10 s"
+ok "with its id" in_lockspace virt1
+ok "what was cut is cleared away" wait_for 10 clean
+ok "and operations work" create_vm < <(define other)
+other=$vm
+
+# The host loses the lockspace in the middle of a long provisioning.
+ok "a long provisioning" slow_create
+id=$(run_on virt1 sanlock client status | sed -n "s/^s $space:\([0-9]*\):.*/\1/p")
+run_on virt1 sanlock client rem_lockspace -s "$space:$id:$lock/$space:0" >/dev/null &
+ok "the lockspace is lost: the request ends" wait_for 20 answered
+rm -f "$work/slow"
+wait "$slow_pid"
+is "as unavailable" "$(cat "$work/slow.status")" 503
+like "for that reason" "$(jq -r .detail "$work/slow.body")" 'lockspace'
+ok "the host is back" wait_for 20 virtxd_is_ready virt1
+ok "and what was cut is cleared away" wait_for 10 clean
+api DELETE "/vms/$other" '{"deletestorage":true}'
+is "delete" "$status" 204
+api DELETE "/vms/$web" '{"deletestorage":true}'
+is "delete" "$status" 204
+is "no lease is left" "$(ls "$lock")" "$space"
 tap_done
