@@ -22,7 +22,7 @@ else
 Q := @
 endif
 # A build uses all processors unless it was told otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(filter -j%,$(MAKEFLAGS))$(filter-out 0,$(MAKELEVEL)),)
 MAKEFLAGS += -j$(shell nproc)
 endif
 
@@ -75,14 +75,17 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(O)/%)
 .PHONY: all
 all: $(O)/virtx $(O)/virtxd $(O)/virtx-check-lvb
 
-# Recompiled when the compiler or its flags change, not only the sources.
-FLAGS_NOW := $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
-$(O)/flags: FORCE
+# Made anew when compiler, flags or the set of sources change, not only when a source does.
+$(O)/flags: NOW = $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+$(O)/sources: NOW = $(LIB_SRC) $(APPLET_SRC)
+$(O)/flags $(O)/sources: tools
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' | cmp -s - $@ || \
-		printf '%s\n' '$(subst ','\'',$(FLAGS_NOW))' > $@
-.PHONY: FORCE
-FORCE:
+	@printf '%s\n' '$(subst ','\'',$(NOW))' | cmp -s - $@ || \
+		printf '%s\n' '$(subst ','\'',$(NOW))' > $@
+.PHONY: tools
+tools:
+	@{ command -v $(firstword $(CC)) && pkg-config --exists libvirt $(PKGS); } >/dev/null 2>&1 || \
+		{ echo 'The compiler or libraries are missing: "make deps" installs them.' >&2; exit 1; }
 
 $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
@@ -90,9 +93,9 @@ $(O)/%.o: %.c $(O)/flags
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Made anew each time, so that no object of a removed source stays in it.
-$(O)/libvirtx.a: $(LIB_OBJ)
+$(O)/libvirtx.a: $(LIB_OBJ) $(O)/sources
 	@[ -n "$(Q)" ] && echo "  AR      $@" || :
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
 $(O)/virtx: $(MAIN_OBJ) $(APPLET_OBJ) $(O)/libvirtx.a
 	@[ -n "$(Q)" ] && echo "  LD      $@" || :
@@ -183,10 +186,11 @@ install: $(O)/virtx $(MAN_PAGES)
 	$(Q)ln -sfr $(DESTDIR)$(BINDIR)/virtx $(DESTDIR)$(SBINDIR)/virtx-check-lvb
 	$(Q)for page in $(MAN_PAGES); do \
 		install -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/ || exit 1; done
-	$(Q)$(O)/virtx completion bash >$(DESTDIR)$(BASHDIR)/virtx
-	$(Q)$(O)/virtx completion zsh >$(DESTDIR)$(ZSHDIR)/_virtx
-	$(Q)$(O)/virtx completion fish >$(DESTDIR)$(FISHDIR)/virtx.fish
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' examples/virtxd.service >$(DESTDIR)$(UNITDIR)/virtxd.service
+	$(Q)$(O)/virtx completion bash | install -m 644 /dev/stdin $(DESTDIR)$(BASHDIR)/virtx
+	$(Q)$(O)/virtx completion zsh | install -m 644 /dev/stdin $(DESTDIR)$(ZSHDIR)/_virtx
+	$(Q)$(O)/virtx completion fish | install -m 644 /dev/stdin $(DESTDIR)$(FISHDIR)/virtx.fish
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' examples/virtxd.service | \
+		install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/virtxd.service
 	$(Q)install -m 644 README.md openapi.yaml LICENSE $(DESTDIR)$(DOCDIR)/
 	$(Q)install -m 644 examples/*.json examples/virtxd.conf $(DESTDIR)$(DOCDIR)/examples/
 	$(Q)[ -e $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf ] || \

@@ -76,7 +76,20 @@ static int connect_once(struct client *client, struct error *err)
 	if (str_is_empty(server))
 		server = getenv("VIRTX_API_SERVER");
 	client->http = http_client_new(str_is_empty(server) ? CLIENT_SERVER : server, err);
+	if (!client->http)
+		err->code = ERR_USAGE;
 	return client->http ? 0 : -1;
+}
+
+/* An answer that is none is as good as no server. */
+static int no_server(struct error *err)
+{
+	if (err->code == ERR_FORWARD)
+		err->code = ERR_CONNECT;
+	if (err->code != ERR_CONNECT)
+		return -1;
+	return error_hint(err, "is virtxd running there? -A HOST[:PORT] or VIRTX_API_SERVER name "
+			       "another server");
 }
 
 int client_exchange(struct client *client, struct http_exchange *exchange, struct json_object *body,
@@ -90,16 +103,13 @@ int client_exchange(struct client *client, struct http_exchange *exchange, struc
 	exchange->body_len = text ? strlen(text) : 0;
 	if (client->debug)
 		debug_request(client, exchange, text);
+	if (!exchange->timeout_ms && str_equal(exchange->method, "GET"))
+		exchange->timeout_ms = GET_TIMEOUT_MS;
 	int result = http_client_exchange(client->http, exchange, err);
 
 	exchange->body = NULL;
-	if (result < 0) {
-		if (err->code == ERR_CONNECT)
-			error_hint(err,
-				"is virtxd running there? -A HOST[:PORT] or VIRTX_API_SERVER "
-				"name another server");
-		return -1;
-	}
+	if (result < 0)
+		return no_server(err);
 	if (client->debug)
 		debug_response(client, exchange);
 	for (size_t i = 0; i < exchange->n_response_headers; i++)
@@ -119,14 +129,14 @@ int client_answer(
 
 	if (json_parse(exchange->response, exchange->response_len, answer, &bad) == 0)
 		return 0;
-	return error_set(err, ERR_FORWARD, "the server's answer is not JSON: %s", bad.message);
+	error_set(err, ERR_FORWARD, "the server's answer is not JSON: %s", bad.message);
+	return no_server(err);
 }
 
 int client_get(struct client *client, const char *target, struct json_object *body,
 	struct json_object **answer, struct error *err)
 {
-	cleanup_exchange struct http_exchange exchange = {
-		.method = "GET", .target = target, .timeout_ms = GET_TIMEOUT_MS};
+	cleanup_exchange struct http_exchange exchange = {.method = "GET", .target = target};
 
 	*answer = NULL;
 	if (client_exchange(client, &exchange, body, err) < 0)

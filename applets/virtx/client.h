@@ -40,14 +40,15 @@ void client_warn(struct client *client, const char *text);
 /*
  * One request: method, target, headers and timeouts are set in the exchange, body (NULL: none;
  * borrowed) is sent as JSON. Warnings of the server are printed. -1 with the server's own words for
- * a status of 400 and above. The caller clears the exchange.
+ * a status of 400 and above, ERR_CONNECT when nobody gave an answer, ERR_TIMEOUT when it took too
+ * long (a minute for GET). The caller clears the exchange.
  */
 int client_exchange(struct client *client, struct http_exchange *exchange, struct json_object *body,
 	struct error *err);
 /* GET; the caller puts *answer, which is NULL for a `null`. */
 int client_get(struct client *client, const char *target, struct json_object *body,
 	struct json_object **answer, struct error *err);
-/* The JSON of an answer. ERR_FORWARD when it is none. */
+/* The JSON of an answer. ERR_CONNECT when it is none. */
 int client_answer(
 	const struct http_exchange *exchange, struct json_object **answer, struct error *err);
 

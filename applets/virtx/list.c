@@ -80,6 +80,16 @@ static void add_text(
 		json_add_string(filter, member, option_value(&client->options, option));
 }
 
+static int unknown_state(const struct enum_names *names, const char *text, struct error *err)
+{
+	cleanup_buf struct printbuf *known = buf_new();
+
+	for (int16_t i = 0; i < names->count; i++)
+		buf_format(known, "%s%s", i ? ", " : "", names->names[i]);
+	error_set(err, ERR_USAGE, "\"%s\" is not a %s", text, names->what);
+	return error_hint(err, "there are %s", known->buf);
+}
+
 /* A state by its name or number. */
 static int add_state(struct client *client, const struct enum_names *names,
 	struct json_object *filter, const char *member, struct error *err)
@@ -90,7 +100,7 @@ static int add_state(struct client *client, const struct enum_names *names,
 	if (!text)
 		return 0;
 	if (!enum_parse(names, text, &state))
-		return error_set(err, ERR_USAGE, "\"%s\" is not a %s", text, names->what);
+		return unknown_state(names, text, err);
 	json_add_int(filter, member, state);
 	return 0;
 }

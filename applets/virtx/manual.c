@@ -122,17 +122,10 @@ static void put_global_options(FILE *out)
 /* The help of a key, what it can be and its default. */
 static void put_key_help(const struct config_row *row, FILE *out)
 {
-	put_prose(row->help, out);
-	if (row->kind == CONFIG_INT)
-		fprintf(out, ",\n%lld to %lld", (long long)row->min, (long long)row->max);
-	for (int i = 0; row->kind == CONFIG_ENUM && row->choices[i]; i++)
-		fprintf(out, "%s%s", i ? ", " : ".\nOne of ", row->choices[i]);
-	fputs(".\n", out);
-	if (row->fallback[0]) {
-		fputs("Default: ", out);
-		put_text(row->fallback, strlen(row->fallback), out);
-		fputs(".\n", out);
-	}
+	cleanup_free char *text = config_describe(row);
+
+	put_prose(text, out);
+	putc('\n', out);
 }
 
 static void put_daemon_options(FILE *out)
@@ -161,8 +154,6 @@ static void put_daemon_keys(FILE *out)
 			fputs(" Cm yes | no", out);
 		putc('\n', out);
 		put_key_help(row, out);
-		if (row->reloads)
-			fputs("Takes effect at SIGHUP too.\n", out);
 	}
 	fputs(".El\n", out);
 }

@@ -6,14 +6,22 @@
 
 #define SUFFIX "/runstate/migrate"
 
-static int get_migration(
-	struct client *client, const char *id, struct json_object **result, struct error *err)
+/* timeout_ms 0: the usual one. */
+static int read_migration(struct client *client, const char *id, unsigned timeout_ms,
+	struct json_object **result, struct error *err)
 {
-	cleanup_exchange struct http_exchange exchange = {.method = "GET"};
+	cleanup_exchange struct http_exchange exchange = {
+		.method = "GET", .timeout_ms = timeout_ms};
 
 	if (client_exchange_id(client, THING_VM, id, SUFFIX, &exchange, NULL, err) < 0)
 		return -1;
 	return client_answer(&exchange, result, err);
+}
+
+static int each_migration(
+	struct client *client, const char *id, struct json_object **result, struct error *err)
+{
+	return read_migration(client, id, 0, result, err);
 }
 
 static int follow(struct client *client, const char *id, struct error *err)
@@ -25,7 +33,7 @@ static int follow(struct client *client, const char *id, struct error *err)
 	for (;;) {
 		cleanup_json struct json_object *answer = NULL;
 
-		if (get_migration(client, id, &answer, err) < 0)
+		if (read_migration(client, id, wait_left_ms(&wait), &answer, err) < 0)
 			return -1;
 		int64_t state = json_int_at(answer, "state");
 		int64_t total = json_int_at(answer, "progress.total");
@@ -110,7 +118,7 @@ const struct command get_migrate_command = {
 	.summary = "Show how far migrations are",
 	.example = "virtx get migrate vm web",
 	.completes = {COMPLETE_VM, COMPLETE_VM},
-	.each = get_migration,
+	.each = each_migration,
 	.view = view,
 };
 

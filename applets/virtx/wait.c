@@ -80,6 +80,13 @@ int wait_pause(struct wait *wait, const char *until, struct error *err)
 	return 0;
 }
 
+unsigned wait_left_ms(const struct wait *wait)
+{
+	int64_t left = wait->deadline_ms - now_ms();
+
+	return left > 1 ? (unsigned)left : 1;
+}
+
 void wait_end(struct wait *wait)
 {
 	if (wait->shown)
@@ -94,7 +101,8 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 	if (wait_begin(&wait, client, err) < 0)
 		return -1;
 	for (;;) {
-		cleanup_exchange struct http_exchange exchange = {.method = "GET"};
+		cleanup_exchange struct http_exchange exchange = {
+			.method = "GET", .timeout_ms = wait_left_ms(&wait)};
 		cleanup_json struct json_object *answer = NULL;
 
 		if (client_exchange_id(client, THING_VM, id, "/runstate", &exchange, NULL, err) <
@@ -147,8 +155,11 @@ static int follow(struct client *client, const char *location, struct json_objec
 			return error_prefix(err, "following %s", location);
 		int result = operation_result(*operation, err);
 
-		if (result <= 0)
+		if (result <= 0) {
+			if (*json_text_at(*operation, "warning"))
+				client_warn(client, json_text_at(*operation, "warning"));
 			return result;
+		}
 		const char *now = json_text_at(*operation, "phase");
 		cleanup_free char *phase = xasprintf("%s %s%s%s", json_text_at(*operation, "kind"),
 			json_text_at(*operation, "name"), *now ? ": " : "", now);

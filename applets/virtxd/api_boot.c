@@ -5,13 +5,17 @@
  *
  * The seed is built and attached before the guest starts. It is taken out of the stored domain
  * again once the guest has started: the guest keeps it while it runs, the definition never shows
- * it, the file stays until the next seed or delete.
+ * it, the file stays until the next seed or delete. An intent says so until that is done.
  */
 #include "base/log.h"
 #include "base/str.h"
 #include "guest_check.h"
+#include "intent.h"
 #include "model/json.h"
 #include "oplog.h"
+#include "recovery.h"
+#include "seed_lease.h"
+#include "settle.h"
 #include "storage/disk.h"
 #include "vm_ops.h"
 
@@ -76,13 +80,12 @@ static int read_cloud_init(struct json_object *body, struct cloud_init *seed, st
 	return 0;
 }
 
-/* A VM that another implementation made has no lease of its own before its first boot here. */
-static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
+/* Makes a lease of the VM's, unless it has it. */
+static int claim_lease(struct daemon *daemon, const char *name, const char *uuid, struct error *err)
 {
-	char name[256], owner[UUID_TEXT_SIZE];
+	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
 	struct error cause = {0};
 
-	vm_lease_name(uuid, name);
 	if (lease_owner(daemon->store, name, owner, &cause)) {
 		if (cause.code == ERR_NOT_FOUND)
 			return lease_create(daemon->store, name, uuid, err);
@@ -90,11 +93,42 @@ static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error 
 	}
 	if (str_equal(owner, uuid))
 		return 0;
-	return error_set(err, ERR_LEASE, "the lease of VM %s belongs to %s", uuid, owner);
+	lease_describe_owner(daemon->store, owner, text);
+	return error_set(err, ERR_LEASE, "the lease %s of VM %s belongs to %s", name, uuid, text);
+}
+
+/* A VM that another implementation made has no lease of its own before its first boot here. */
+static int claim_vm_lease(
+	struct daemon *daemon, const char *uuid, struct vm_now *now, struct error *err)
+{
+	struct intent keep = {.def = now->reading.def}; /* borrowed */
+	char name[256];
+
+	vm_lease_name(uuid, name);
+	if (claim_lease(daemon, name, uuid, err))
+		return -1;
+	if (!daemon->lockspace || now->reading.vm_lease || now->reading.foreign)
+		return 0;
+	(void)str_copy(keep.vm, sizeof(keep.vm), uuid);
+	cleanup_free char *xml = settle_update_xml(daemon, &keep, now->xml, err);
+	return xml ? settle_define(daemon, uuid, xml, err) : -1;
+}
+
+/* The images may have been changed since they were made, and QEMU asks no questions. */
+static int check_disks(struct daemon *daemon, const struct vmdef *def, struct error *err)
+{
+	for (size_t i = 0; i < def->n_disks; i++) {
+		if (disk_check_use(daemon->store, &def->disks[i], err) == 0)
+			continue;
+		/* As when libvirt itself refuses a disk: 424. */
+		err->code = ERR_HYPERVISOR;
+		return -1;
+	}
+	return 0;
 }
 
 static int check_boot(
-	struct daemon *daemon, const char *uuid, const struct vm_now *now, struct error *err)
+	struct daemon *daemon, const char *uuid, struct vm_now *now, struct error *err)
 {
 	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
@@ -102,16 +136,23 @@ static int check_boot(
 	if (vm_ops_check_claims(daemon, uuid, err) || guest_check(daemon, &now->reading.def, err) ||
 		guest_check_memory(daemon, &now->reading.def, false, err))
 		return -1;
-	return claim_vm_lease(daemon, uuid, err);
+	return check_disks(daemon, &now->reading.def, err) ? -1
+							   : claim_vm_lease(daemon, uuid, now, err);
 }
 
-/* The stored domain without the seed of an earlier boot. */
-static int detach_seed(struct daemon *daemon, const char *uuid, struct error *err)
+/* The guest holds it while it runs; then it goes (seed_lease.h). */
+static int attach_seed_lease(struct daemon *daemon, const char *uuid, struct error *err)
 {
-	cleanup_free char *path = seed_path(daemon->store, uuid);
-	cleanup_free char *disk = domain_xml_seed_disk(path);
+	char name[256];
 
-	return hypervisor_detach(daemon->hypervisor, uuid, disk, false, true, err);
+	if (!daemon->lockspace)
+		return 0;
+	seed_leases_keep(daemon, uuid);
+	seed_lease_name(daemon, uuid, name);
+	if (claim_lease(daemon, name, uuid, err))
+		return -1;
+	cleanup_free char *lease = domain_xml_seed_lease(store_vms_dir(daemon->store), name);
+	return hypervisor_attach(daemon->hypervisor, uuid, lease, false, true, err);
 }
 
 /* Builds the seed and puts it into the stored domain. */
@@ -127,31 +168,38 @@ static int attach_seed(
 	}
 	cleanup_free char *disk = domain_xml_seed_disk(path);
 
+	if (attach_seed_lease(daemon, uuid, err))
+		return -1;
 	return hypervisor_attach(daemon->hypervisor, uuid, disk, false, true, err);
 }
 
-static int start_vm(struct daemon *daemon, const char *uuid, const struct cloud_init *seed,
-	bool attached, struct error *err)
+static int start_with_seed(struct daemon *daemon, const struct intent *intent,
+	const struct cloud_init *seed, struct error *err)
 {
 	struct error cause = {0};
-	int result;
 
-	if (attached && detach_seed(daemon, uuid, err))
+	if (intent_write(daemon->store, intent, err))
+		return -1;
+	if (attach_seed(daemon, intent->vm, seed, err) == 0)
+		hypervisor_boot(daemon->hypervisor, intent->vm, false, err);
+	if (settle_boot(daemon, intent, !error_is_set(err), &cause))
+		log_warning("seed stays in the stored domain until the next boot", "vm", intent->vm,
+			"error", cause.message);
+	return error_is_set(err) ? -1 : 0;
+}
+
+static int start_vm(struct daemon *daemon, const struct vm_now *now, const char *uuid,
+	const struct cloud_init *seed, struct error *err)
+{
+	cleanup_intent struct intent intent = {.op = INTENT_BOOT};
+
+	if (settle_detach_seed(daemon, uuid, err))
 		return -1;
 	if (!seed->given)
 		return hypervisor_boot(daemon->hypervisor, uuid, false, err);
-	result = attach_seed(daemon, uuid, seed, err);
-	if (result == 0)
-		result = hypervisor_boot(daemon->hypervisor, uuid, false, err);
-	/* Running or not, the stored domain does not keep it; what is left is taken out at the next
-	 * boot. */
-	if (err->code != ERR_SEED && detach_seed(daemon, uuid, &cause))
-		log_warning("seed stays in the stored domain until the next boot", "vm", uuid,
-			"error", cause.message);
-	error_clear(&cause);
-	if (result && seed_remove(daemon->store, uuid, &cause))
-		log_warning("seed cannot be removed", "vm", uuid, "error", cause.message);
-	return result;
+	(void)str_copy(intent.vm, sizeof(intent.vm), uuid);
+	vmdef_copy(&intent.def, &now->reading.def);
+	return start_with_seed(daemon, &intent, seed, err);
 }
 
 static int boot_vm(
@@ -160,15 +208,11 @@ static int boot_vm(
 	cleanup_vm_now struct vm_now now = {0};
 	struct oplog_note note;
 
-	if (vm_now_read(daemon, uuid, &now, err) || check_boot(daemon, uuid, &now, err))
+	if (recovery_settle(daemon, uuid, err) || vm_now_read(daemon, uuid, &now, err) ||
+		check_boot(daemon, uuid, &now, err))
 		return -1;
-
-	cleanup_free char *path = seed_path(daemon->store, uuid);
-
 	oplog_start(daemon, uuid, OPLOG_BOOT, "", &note);
-	/* The path holds the VM's UUID, so that it is nowhere else in the XML. */
-	start_vm(daemon, uuid, seed, strstr(now.xml, path + strlen(store_vms_dir(daemon->store))),
-		err);
+	start_vm(daemon, &now, uuid, seed, err);
 	oplog_finish(daemon, uuid, &note, "", err);
 	return error_is_set(err) ? -1 : 0;
 }

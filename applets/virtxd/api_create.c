@@ -84,8 +84,11 @@ static int make_vm(struct daemon *daemon, struct operation *operation, struct in
 		return -1;
 	operation_commit(operation);
 	operation_progress(operation, "define", 99);
-	intent->xml = write_xml(daemon, intent, err);
-	return intent->xml ? settle_define(daemon, intent, err) : -1;
+	cleanup_free char *xml = write_xml(daemon, intent, err);
+	if (!xml)
+		return -1;
+	intent->defined = true;
+	return settle_define(daemon, intent->vm, xml, err);
 }
 
 static int create_vm(struct daemon *daemon, struct operation *operation, struct intent *intent,

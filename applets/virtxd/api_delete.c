@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "intent.h"
 #include "model/json.h"
+#include "recovery.h"
 #include "settle.h"
 #include "vm_ops.h"
 
@@ -12,7 +13,9 @@ static int delete_vm(struct daemon *daemon, struct operation *operation, struct 
 {
 	cleanup_vm_now struct vm_now now = {0};
 
-	if (vm_now_read(daemon, intent->vm, &now, err) || vm_now_check_off(&now, "deleted", err) ||
+	if (recovery_settle(daemon, intent->vm, err) ||
+		vm_now_read(daemon, intent->vm, &now, err) ||
+		vm_now_check_off(&now, "deleted", err) ||
 		vm_ops_check_claims(daemon, intent->vm, err) ||
 		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;

@@ -11,6 +11,7 @@
 #include "guest_check.h"
 #include "model/domain_xml_safe.h"
 #include "model/json.h"
+#include "recovery.h"
 #include "storage/register.h"
 #include "vm_ops.h"
 
@@ -155,9 +156,9 @@ int api_register(struct call *call, struct error *err)
 	operation = vm_ops_begin_short(call, "register", err);
 	if (!operation)
 		return -1;
-	if (known)
+	if (recovery_settle(daemon, call->vm.uuid, err) == 0 && known)
 		rewrite_entry(daemon, call->vm.uuid, err);
-	else
+	else if (!error_is_set(err))
 		define_entry(daemon, call->vm.uuid, err);
 	settle_code(err);
 	vm_ops_end(daemon, operation, call->vm.uuid, err);

@@ -9,6 +9,7 @@
 #include "guest_check.h"
 #include "intent.h"
 #include "model/json.h"
+#include "recovery.h"
 #include "settle.h"
 #include "storage/register.h"
 #include "vm_disks.h"
@@ -79,16 +80,6 @@ static int check_update(
 	return vm_disks_check(daemon, intent, err);
 }
 
-static char *write_xml(
-	struct daemon *daemon, const struct intent *intent, const char *old_xml, struct error *err)
-{
-	struct domain_xml_options options;
-	cleanup_free char *console_log = NULL;
-
-	vm_ops_xml_options(daemon, intent->vm, &options, &console_log);
-	return domain_xml_update(old_xml, strlen(old_xml), &intent->def, &options, err);
-}
-
 /* Up to the point from which it only goes forward. *defined: the domain may be the new one already.
  */
 static int make_update(struct daemon *daemon, struct operation *operation, struct intent *intent,
@@ -99,14 +90,14 @@ static int make_update(struct daemon *daemon, struct operation *operation, struc
 		return -1;
 	operation_commit(operation);
 	operation_progress(operation, "define", 99);
-	intent->xml = write_xml(daemon, intent, old_xml, err);
-	if (!intent->xml)
+	cleanup_free char *xml = settle_update_xml(daemon, intent, old_xml, err);
+	if (!xml)
 		return -1;
 	intent->forward = true;
 	if (intent_write(daemon->store, intent, err))
 		return -1;
 	*defined = true;
-	return settle_define(daemon, intent, err);
+	return settle_define(daemon, intent->vm, xml, err);
 }
 
 static int update_vm(struct call *call, struct operation *operation, struct intent *intent,
@@ -117,7 +108,8 @@ static int update_vm(struct call *call, struct operation *operation, struct inte
 	struct error cause = {0};
 	bool defined = false;
 
-	if (vm_now_read(daemon, intent->vm, &now, err) || check_update(call, &now, intent, err))
+	if (recovery_settle(daemon, intent->vm, err) ||
+		vm_now_read(daemon, intent->vm, &now, err) || check_update(call, &now, intent, err))
 		return -1;
 	if (make_update(daemon, operation, intent, now.xml, &defined, err) == 0) {
 		*complete = settle_forward_update(daemon, operation, intent);

@@ -70,9 +70,9 @@ static int read_definition(struct collector *collector, const struct domain_stat
 		    xml, strlen(xml), daemon->settings.vms_dir, &definition->reading, &why) < 0) {
 		log_warning("definition of VM not understood", "vm", stats->uuid, "reason",
 			why.message);
+		definition->why = xstrdup(why.message);
 		return 0;
 	}
-	definition->understood = true;
 	definition->n_cdroms =
 		domain_xml_cdroms(xml, strlen(xml), definition->cdroms, DOMAIN_DISKS_MAX);
 	if (stats->runstate == RUNSTATE_POWEROFF)
@@ -88,14 +88,15 @@ static int read_definition(struct collector *collector, const struct domain_stat
 	return 0;
 }
 
-/* True when the log of a VM that is off still has an open shutdown. */
+/* True when the log of a VM that is off still has an open shutdown. A QEMU that was killed, or went
+ * while nobody watched it, is "crashed" to libvirt. */
 static bool has_open_shutdown(
 	const struct domain_stats *stats, const struct local_definition *definition)
 {
 	const struct oplog_entry *entry = &definition->reading.oplog[OPLOG_SHUTDOWN];
+	bool off = stats->runstate == RUNSTATE_POWEROFF || stats->runstate == RUNSTATE_CRASHED;
 
-	return stats->runstate == RUNSTATE_POWEROFF && definition->understood && entry->present &&
-	       entry->status == OPLOG_STARTED;
+	return off && !definition->why && entry->present && entry->status == OPLOG_STARTED;
 }
 
 /*
@@ -122,6 +123,7 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 					      .mhz = atomic_load(&collector->mhz),
 				      });
 	domain_reading_free(&definition.reading);
+	free(definition.why);
 	return with_definition && !read ? -1 : 0;
 }
 
@@ -441,6 +443,11 @@ struct http_body *collector_get_vm_body(
 	struct collector *collector, const char *uuid, char etag[static 17], struct error *err)
 {
 	return local_vms_body(collector->vms, uuid, etag, err);
+}
+
+int collector_check_own(struct collector *collector, const char *uuid, struct error *err)
+{
+	return local_vms_check_own(collector->vms, uuid, err);
 }
 
 bool collector_is_foreign(struct collector *collector, const char *uuid)

@@ -33,10 +33,12 @@ int collector_refresh(struct collector *collector, const char *uuid, struct erro
 int collector_get_vm(
 	struct collector *collector, const char *uuid, struct vm *vm, struct error *err);
 /* Its Vm object as the API sends it (one reference for the caller), rendered when it changed. NULL:
- * ERR_NOT_FOUND. */
+ * ERR_NOT_FOUND, ERR_STORED_DATA. */
 struct http_body *collector_get_vm_body(
 	struct collector *collector, const char *uuid, char etag[static 17], struct error *err);
 
+/* 0 for a VM of VirtX that may be changed: as local_vms_check_own. */
+int collector_check_own(struct collector *collector, const char *uuid, struct error *err);
 /* True for a VM that VirtX did not make, and for one that is not there. */
 bool collector_is_foreign(struct collector *collector, const char *uuid);
 

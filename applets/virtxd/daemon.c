@@ -15,6 +15,7 @@
 #include "readiness.h"
 #include "recovery.h"
 #include "routes.h"
+#include "seed_lease.h"
 #include "state.h"
 
 #include <errno.h>
@@ -195,6 +196,7 @@ static int start_lockspace(
 {
 	if (daemon->settings.lock_manager != LOCK_MANAGER_SANLOCK)
 		return 0;
+	daemon->seed_leases = seed_leases_new(daemon);
 	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_regained, err);
 	if (!daemon->lockspace)
 		return -1;
@@ -314,6 +316,7 @@ void daemon_stop(struct daemon *daemon)
 	bool storage_answers = readiness_stop(daemon->readiness);
 	if (!drained || !storage_answers || !lockspace_ended)
 		return; /* the process ends now; freeing would take it from under a thread */
+	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
 	hypervisor_stop(daemon->hypervisor);

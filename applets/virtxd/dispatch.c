@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From a request to its handler, in this order: 403 Host and Origin, 404 and 405, 415, 400 JSON,
- * 404 {id}, 503 owner elsewhere, 503 libvirt away, 422 foreign or wrong state. What a route's flags
- * ask for is checked here, so that no handler forgets it.
+ * 404 {id}, 503 owner elsewhere, 503 libvirt away, 422 foreign, 500 not understood, 422 wrong
+ * state. What a route's flags ask for is checked here, so that no handler forgets it.
  */
 #include "access.h"
 #include "background.h"
@@ -139,9 +139,9 @@ static int check_state(const struct call *call, struct error *err)
 	if (flags & ROUTE_LIBVIRT &&
 		!hypervisor_is_connected(call->daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
-	if (flags & ROUTE_OWN && collector_is_foreign(call->daemon->collector, call->vm.uuid))
-		return error_set(err, ERR_STATE,
-			"%s was not made by VirtX, so it is not changed by it", call->vm.name);
+	if (flags & ROUTE_OWN &&
+		collector_check_own(call->daemon->collector, call->vm.uuid, err) < 0)
+		return -1;
 	if (flags & ROUTE_OFF && call->vm.runstate != RUNSTATE_POWEROFF &&
 		call->vm.runstate != RUNSTATE_CRASHED) {
 		error_set(err, ERR_STATE, "VM %s is %s; it must be off for this", call->vm.name,

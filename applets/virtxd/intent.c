@@ -7,7 +7,7 @@
 #include "model/json.h"
 #include "storage/register.h"
 
-static const char *const op_names[] = {"create", "update", "delete"};
+static const char *const op_names[] = {"create", "update", "delete", "boot"};
 #define OP_COUNT (sizeof(op_names) / sizeof(op_names[0]))
 
 const char *intent_op_name(enum intent_op op)
@@ -39,7 +39,6 @@ int intent_write(const struct store *store, const struct intent *intent, struct 
 	json_add_string(json, "vm", intent->vm);
 	json_add_bool(json, "remove", intent->remove);
 	json_add_bool(json, "forward", intent->forward);
-	json_add_string(json, "xml", intent->xml);
 	json_object_object_add(json, "def", vmdef_to_json(&intent->def));
 	if (intent->op == INTENT_UPDATE)
 		json_object_object_add(json, "old", vmdef_to_json(&intent->old));
@@ -96,7 +95,6 @@ static int read_members(struct json_object *json, struct intent *intent, struct 
 		json_get_string(json, "vm", "", &vm, err) ||
 		json_get_bool(json, "remove", "", &intent->remove, err) ||
 		json_get_bool(json, "forward", "", &intent->forward, err) ||
-		json_get_string(json, "xml", "", &intent->xml, err) ||
 		read_def(json, "def", &intent->def, err) || read_made(json, intent, err))
 		return -1;
 	while (i < OP_COUNT && !str_equal(op, op_names[i]))
@@ -104,6 +102,7 @@ static int read_members(struct json_object *json, struct intent *intent, struct 
 	if (i == OP_COUNT)
 		return error_set(err, ERR_INVALID, "op: %s is none", op);
 	intent->op = (enum intent_op)i;
+	intent->defined = true;
 	if (intent->op == INTENT_UPDATE && read_def(json, "old", &intent->old, err))
 		return -1;
 	if (!str_equal(vm, intent->vm))
@@ -133,7 +132,6 @@ void intent_free(struct intent *intent)
 	for (size_t i = 0; i < intent->n_made; i++)
 		free(intent->made[i].path);
 	free(intent->made);
-	free(intent->xml);
 	vmdef_free(&intent->def);
 	vmdef_free(&intent->old);
 	*intent = (struct intent){0};

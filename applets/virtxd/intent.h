@@ -5,7 +5,10 @@
  * (recovery.c).
  *
  * create: always back. delete: always forward. update: forward once `forward` is set, which is when
- * all that it makes is made and only definitions and removals are left; back before.
+ * all that it makes is made and only definitions and removals are left; back before. boot (with a
+ * seed): forward when the guest runs, back otherwise.
+ *
+ * An intent lies on shared storage: nothing in it goes to libvirt unchecked.
  */
 #ifndef VIRTXD_INTENT_H
 #define VIRTXD_INTENT_H
@@ -14,7 +17,7 @@
 #include "model/vmdef.h"
 #include "storage/store.h"
 
-enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE };
+enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE, INTENT_BOOT };
 
 /* An image that was made: rolling back removes that inode and no other. */
 struct intent_made {
@@ -25,16 +28,16 @@ struct intent_made {
 struct intent {
 	enum intent_op op;
 	char vm[UUID_TEXT_SIZE];
-	struct vmdef def; /* create, delete: the VM's; update: the new one */
+	struct vmdef def; /* create, delete, boot: the VM's; update: the new one */
 	struct vmdef old; /* update: the one in force */
 	bool remove;      /* images that go are removed too */
 	bool forward;
-	char *xml; /* the domain to be defined; NULL before it is known, but never once read back */
+	bool defined; /* create: there may be a domain; always once it is read back */
 	struct intent_made *made;
 	size_t n_made;
 };
 
-/* "create", "update" or "delete". */
+/* "create", "update", "delete" or "boot". */
 const char *intent_op_name(enum intent_op op);
 
 /* Notes an image; not durable before intent_write(). */
@@ -44,7 +47,8 @@ uint64_t intent_made_inode(const struct intent *intent, const char *path);
 
 /* Durable when it returns. */
 int intent_write(const struct store *store, const struct intent *intent, struct error *err);
-/* The intent of a VM; ERR_STORED_DATA when it cannot be understood. On -1 it is empty. */
+/* The intent of a VM; ERR_NOT_FOUND without one, ERR_STORED_DATA when it cannot be understood. On
+ * -1 it is empty. */
 int intent_read(
 	const struct store *store, const char *vm, struct intent *intent, struct error *err);
 

@@ -16,6 +16,7 @@ struct entry {
 	bool gone;       /* removed; kept until no older reading can be under way */
 	bool marked;     /* its XML is to be read */
 	struct vm vm;
+	char *why; /* its definition is not known; NULL: it is */
 	char etag[17];
 	char cdroms[DOMAIN_DISKS_MAX][DOMAIN_TARGET_SIZE];
 	size_t n_cdroms;
@@ -47,6 +48,8 @@ struct local_vms *local_vms_new(struct inventory *inventory, const char *host_uu
 static void entry_clear(struct entry *entry)
 {
 	vm_free(&entry->vm);
+	free(entry->why);
+	entry->why = NULL;
 	http_body_unref(entry->body);
 	entry->body = NULL;
 	entry->counters = (struct vm_counters){0};
@@ -143,6 +146,7 @@ static void begin_entry(struct local_vms *vms, struct entry *entry)
 	memcpy(entry->vm.uuid, entry->uuid, sizeof(entry->vm.uuid));
 	str_copy(entry->vm.host_uuid, sizeof(entry->vm.host_uuid), vms->host_uuid);
 	entry->vm.def.name = xstrdup(entry->uuid);
+	entry->why = xstrdup("libvirt did not give it yet");
 	vmdef_etag(&entry->vm.def, entry->etag);
 }
 
@@ -152,7 +156,9 @@ static void take_definition(struct entry *entry, struct local_definition *defini
 	struct vm *vm = &entry->vm;
 
 	entry->marked = false;
-	if (!definition->understood)
+	free(entry->why);
+	entry->why = steal(&definition->why);
+	if (entry->why)
 		return;
 	vmdef_free(&vm->def);
 	vm->def = reading->def;
@@ -308,6 +314,14 @@ static int not_found(const char *uuid, struct error *err)
 	return error_set(err, ERR_NOT_FOUND, "there is no VM \"%s\" on this host", uuid);
 }
 
+static int check_known(const struct entry *entry, struct error *err)
+{
+	if (!entry->why)
+		return 0;
+	return error_set(err, ERR_STORED_DATA, "the definition of VM %s is not understood: %s",
+		entry->vm.def.name, entry->why);
+}
+
 int local_vms_get(struct local_vms *vms, const char *uuid, struct vm *vm, struct error *err)
 {
 	*vm = (struct vm){0};
@@ -327,6 +341,10 @@ struct http_body *local_vms_body(
 	etag[0] = '\0';
 	pthread_mutex_lock(&vms->lock);
 	struct entry *entry = find(vms, uuid);
+	if (!entry)
+		not_found(uuid, err);
+	else if (check_known(entry, err))
+		entry = NULL;
 	if (entry && !entry->body) {
 		cleanup_json struct json_object *json = vm_to_json(&entry->vm);
 		char *text = json_text(json);
@@ -338,9 +356,24 @@ struct http_body *local_vms_body(
 		body = http_body_ref(entry->body);
 	}
 	pthread_mutex_unlock(&vms->lock);
-	if (!body)
-		not_found(uuid, err);
 	return body;
+}
+
+int local_vms_check_own(struct local_vms *vms, const char *uuid, struct error *err)
+{
+	int result;
+
+	pthread_mutex_lock(&vms->lock);
+	const struct entry *entry = find(vms, uuid);
+	if (!entry)
+		result = not_found(uuid, err);
+	else if (!entry->why && entry->vm.foreign)
+		result = error_set(err, ERR_STATE,
+			"%s was not made by VirtX, so it is not changed by it", entry->vm.def.name);
+	else
+		result = check_known(entry, err);
+	pthread_mutex_unlock(&vms->lock);
+	return result;
 }
 
 bool local_vms_is_foreign(struct local_vms *vms, const char *uuid)

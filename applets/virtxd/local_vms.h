@@ -28,7 +28,8 @@ uint64_t local_vms_ticket(struct local_vms *vms);
 
 /* What was read of a VM's XML. */
 struct local_definition {
-	bool understood; /* false: the VM is listed under its UUID, or as it was */
+	char *why; /* it cannot be understood; NULL: it is. The VM is listed under its UUID, or as
+		      it was */
 	struct domain_reading reading;
 	char cdroms[DOMAIN_DISKS_MAX][DOMAIN_TARGET_SIZE];
 	size_t n_cdroms;
@@ -37,7 +38,7 @@ struct local_definition {
 struct local_reading {
 	uint64_t ticket;
 	const struct domain_stats *stats;
-	struct local_definition *definition; /* its reading is taken over; NULL: as it was */
+	struct local_definition *definition; /* its strings are taken over; NULL: as it was */
 	int64_t now_ms;                      /* UTC */
 	int64_t now_ns;                      /* monotonic */
 	int32_t mhz;                         /* of one CPU */
@@ -59,10 +60,15 @@ void local_vms_sum(struct local_vms *vms, struct host_round *round);
 
 /* A deep copy; ERR_NOT_FOUND. */
 int local_vms_get(struct local_vms *vms, const char *uuid, struct vm *vm, struct error *err);
-/* The Vm object; a reference for the caller. NULL: ERR_NOT_FOUND. */
+/* The Vm object; a reference for the caller. NULL: ERR_NOT_FOUND, ERR_STORED_DATA. */
 struct http_body *local_vms_body(
 	struct local_vms *vms, const char *uuid, char etag[static 17], struct error *err);
 
+/*
+ * 0 for a VM of VirtX whose definition is known, which may be changed. ERR_STATE: VirtX did not
+ * make it, ERR_STORED_DATA: it cannot be understood, ERR_NOT_FOUND.
+ */
+int local_vms_check_own(struct local_vms *vms, const char *uuid, struct error *err);
 /* True for one that VirtX did not make, and for one that is not there. */
 bool local_vms_is_foreign(struct local_vms *vms, const char *uuid);
 

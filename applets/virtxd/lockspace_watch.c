@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "seed_lease.h"
 #include "storage/lockspace.h"
 
 #include <pthread.h>
@@ -84,6 +85,8 @@ static void keep(struct lockspace_watch *watch)
 	}
 	if (note(watch, id, &err))
 		watch->regained(watch->daemon);
+	if (!error_is_set(&err))
+		seed_leases_sweep(watch->daemon);
 }
 
 static void *watch_lockspace(void *context)

@@ -2,7 +2,8 @@
 /*
  * Keeps this host in the cluster's lockspace: a thread that asks sanlock every 2 s and joins
  * (again) when the host is not in it, because sanlock was away, restarted, or lost the storage. It
- * never leaves: running VMs hold leases.
+ * never leaves: running VMs hold leases. What has to be looked after in the lockspace it does as
+ * well: the leases of seeds whose VMs have stopped.
  *
  * Back in the lockspace after sanlock's restart: within 2 s, and 2 x sanlock_io_timeout more where
  * sanlock has a fixed host name (-e); without one sanlock first waits until the other hosts would

@@ -60,8 +60,10 @@ void oplog_on_stop(struct daemon *daemon, const char *uuid, const struct vm *vm)
 	if (!str_copy(note.message, sizeof(note.message), message))
 		return; /* not one that a daemon writes */
 	/* Force 0 asks the guest; with any other one libvirt took the VM away. */
-	oplog_finish(daemon, uuid, &note,
-		str_starts_with(message, "shutdown force=0") ? "graceful shutdown"
-							     : "forced shutdown",
-		&(struct error){0});
+	bool asked = str_starts_with(message, "shutdown force=0");
+	struct error how = {0};
+
+	if (asked && vm->runstate == RUNSTATE_CRASHED)
+		error_set(&how, ERR_STATE, "crashed");
+	oplog_finish(daemon, uuid, &note, asked ? "graceful shutdown" : "forced shutdown", &how);
 }

@@ -28,8 +28,8 @@ void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_no
 	const char *how, const struct error *err);
 
 /*
- * A VM was seen stopped: completes an entry VmShutdown that is still open. vm is what was read of
- * it just now.
+ * A VM was seen stopped: ends an entry VmShutdown that is still open, as failed when the guest was
+ * asked and crashed. vm is what was read of it just now.
  */
 void oplog_on_stop(struct daemon *daemon, const char *uuid, const struct vm *vm);
 

@@ -14,51 +14,100 @@
 #include "storage/register.h"
 #include "vm_ops.h"
 
+/* The rest of an update, from the domain as it is now, whichever of the two that is. */
 static int settle_update(struct daemon *daemon, struct intent *intent, struct error *err)
 {
+	cleanup_vm_now struct vm_now now = {0};
+
 	/* Before `forward` the domain is still the old one: nothing is to be defined. */
 	if (!intent->forward)
 		return settle_back_update(daemon, intent, NULL, err);
-	if (settle_define(daemon, intent, err))
+	/* A guest that runs may use what goes. */
+	if (vm_now_read(daemon, intent->vm, &now, err) || vm_now_check_off(&now, "updated", err))
+		return -1;
+	struct vmdef_rules rules = vm_ops_rules(daemon, &now.reading.def);
+	if (vmdef_validate(&intent->def, &rules, err))
+		return -1;
+	cleanup_free char *xml = settle_update_xml(daemon, intent, now.xml, err);
+	if (!xml || settle_define(daemon, intent->vm, xml, err))
 		return -1;
 	settle_forward_update(daemon, NULL, intent);
 	return 0;
 }
 
-static int settle_intent(struct daemon *daemon, const char *vm, const char **how, struct error *err)
+/* Whether the guest got as far as being started. */
+static int settle_cut_boot(
+	struct daemon *daemon, const struct intent *intent, bool *started, struct error *err)
 {
-	cleanup_intent struct intent intent = {0};
-	bool complete;
+	struct domain_stats stats = {.runstate = RUNSTATE_POWEROFF};
+	struct error cause = {0};
 
-	if (intent_read(daemon->store, vm, &intent, err))
+	if (hypervisor_collect_one(daemon->hypervisor, intent->vm, &stats, &cause) &&
+		cause.code != ERR_NOT_FOUND) {
+		*err = cause;
 		return -1;
-	switch (intent.op) {
+	}
+	*started = stats.runstate != RUNSTATE_POWEROFF && stats.runstate != RUNSTATE_CRASHED;
+	return settle_boot(daemon, intent, *started, err);
+}
+
+static int settle_intent(
+	struct daemon *daemon, struct intent *intent, const char **how, struct error *err)
+{
+	bool done = false;
+
+	switch (intent->op) {
 	case INTENT_CREATE:
 		*how = "create taken back";
-		return settle_back_create(daemon, &intent, err);
+		return settle_back_create(daemon, intent, err);
 	case INTENT_UPDATE:
-		*how = intent.forward ? "update completed" : "update taken back";
-		return settle_update(daemon, &intent, err);
+		*how = intent->forward ? "update completed" : "update taken back";
+		return settle_update(daemon, intent, err);
 	case INTENT_DELETE:
-		if (settle_delete(daemon, NULL, &intent, &complete, err))
+		if (settle_delete(daemon, NULL, intent, &done, err))
 			return -1;
-		*how = complete ? "delete completed" : "delete completed, but " VM_OPS_LEFT;
+		*how = done ? "delete completed" : "delete completed, but " VM_OPS_LEFT;
+		return 0;
+	case INTENT_BOOT:
+		if (settle_cut_boot(daemon, intent, &done, err))
+			return -1;
+		*how = done ? "boot completed" : "boot taken back";
 		return 0;
 	}
 	return 0;
 }
 
-/* Settles one and tells the log. */
+int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
+{
+	cleanup_intent struct intent intent = {0};
+	struct error cause = {0};
+	const char *how = "";
+
+	if (intent_read(daemon->store, vm, &intent, &cause)) {
+		if (cause.code == ERR_NOT_FOUND)
+			return 0;
+		if (cause.code != ERR_STORED_DATA || intent_set_aside(daemon->store, vm, err)) {
+			error_set(err, cause.code, "%s", cause.message);
+			return -1;
+		}
+		log_error("interrupted operation cannot be understood, its intent is set aside",
+			"vm", vm, "error", cause.message);
+		return 0;
+	}
+	if (settle_intent(daemon, &intent, &how, err))
+		return error_prefix(err, "an interrupted %s of the VM cannot be settled",
+			intent_op_name(intent.op));
+	log_warning("interrupted operation settled", "vm", vm, "how", how);
+	return 0;
+}
+
+/* The same, told to the log and to those who ask for the VM. */
 static void settle_vm(struct daemon *daemon, const char *vm)
 {
 	struct error err = {0};
-	const char *how = "";
 
-	if (settle_intent(daemon, vm, &how, &err) == 0)
-		log_warning("interrupted operation settled", "vm", vm, "how", how);
-	else
-		log_error(
-			"interrupted operation cannot be settled", "vm", vm, "error", err.message);
+	if (recovery_settle(daemon, vm, &err))
+		log_error("interrupted operation is left", "vm", vm, "error", err.message);
 	error_clear(&err);
 	if (collector_refresh(daemon->collector, vm, &err) && err.code != ERR_NOT_FOUND)
 		log_warning("VM cannot be read", "vm", vm, "error", err.message);
@@ -90,16 +139,14 @@ void recovery_resume(struct daemon *daemon)
 
 	for (size_t i = 0; i < count; i++) {
 		struct error ignored = {0};
+		/* Busy: that operation's business. Its intent may also be gone by now. */
 		struct operation *operation = operations_begin(
 			daemon->operations, "recover", vms[i], vms[i], NULL, &ignored);
 
 		if (!operation)
 			continue;
 		operation_commit(operation);
-		/* It may have ended, and well, before it was ours. */
-		cleanup_free char *intent = intent_load(daemon->store, vms[i], &ignored);
-		if (intent)
-			settle_vm(daemon, vms[i]);
+		settle_vm(daemon, vms[i]);
 		operation_end(operation, NULL);
 	}
 }

@@ -9,7 +9,8 @@
 /*
  * Finishes or takes back every operation that was cut, by its intent; reports VMs that the register
  * lists under two hosts and entries that cannot be understood. What cannot be settled is logged and
- * tried again at the next start: one bad item never keeps the daemon from starting. Needs libvirt,
+ * tried again at the next start; an intent that cannot be understood is set aside (VM.intent.bad):
+ * one bad item never keeps the daemon from starting. Needs libvirt,
  * store, inventory, collector and operations. -1 only when the state directory cannot be used.
  */
 int recovery_run(struct daemon *daemon, struct error *err);
@@ -17,5 +18,11 @@ int recovery_run(struct daemon *daemon, struct error *err);
 /* While it runs: settles what operations could not take back because the storage or its leases were
  * away; VMs with an operation are left to it. */
 void recovery_resume(struct daemon *daemon);
+
+/*
+ * Settles what an earlier operation on a VM left half done, by its intent; the caller holds the
+ * VM's operation. 0 also when there was nothing; -1: the VM cannot be changed before that is done.
+ */
+int recovery_settle(struct daemon *daemon, const char *vm, struct error *err);
 
 #endif

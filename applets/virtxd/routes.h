@@ -18,7 +18,7 @@ enum route_flags {
 	ROUTE_BODY = 1 << 4,       /* needs a JSON body, 400 without */
 	ROUTE_CHANGE = 1 << 5,     /* changes something: Content-Type and Origin are checked */
 	ROUTE_OFF = 1 << 6,        /* the VM must be poweroff or crashed, else 422 */
-	ROUTE_OWN = 1 << 7,        /* refused for a foreign domain, 422 */
+	ROUTE_OWN = 1 << 7,        /* refused for a foreign domain, 422, and one not understood */
 	ROUTE_LIBVIRT = 1 << 8,    /* 503 while libvirt is away */
 	ROUTE_LONG = 1 << 9,       /* may take minutes; Prefer: respond-async */
 	ROUTE_ARGUMENTS = 1 << 10, /* takes a JSON body, but works without one */

@@ -107,8 +107,7 @@ static bool is_off(struct daemon *daemon, const char *vm, bool *gone)
 	struct error err = {0};
 
 	*gone = collector_get_vm(daemon->collector, vm, &now, &err) < 0;
-	return !*gone &&
-	       (now.runstate == RUNSTATE_POWEROFF || now.runstate == RUNSTATE_CRASHED);
+	return !*gone && (now.runstate == RUNSTATE_POWEROFF || now.runstate == RUNSTATE_CRASHED);
 }
 
 /* True when there is nothing left to do. */

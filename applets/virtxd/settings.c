@@ -50,13 +50,13 @@ const struct config_row settings_rows[] = {
 		 "~/.local/state/virtx"},
 	{.key = "lock_manager", .kind = CONFIG_ENUM, .offset = AT(lock_manager),
 	 .fallback = "sanlock", .choices = lock_managers, .argument = "NAME",
-	 .help = "Who guards disks: sanlock between hosts, local (always with standalone) on one"},
+	 .help = "Who guards disks: sanlock between hosts, local on one host (always with standalone)"},
 	{.key = "sanlock_io_timeout", .kind = CONFIG_INT, .offset = AT(sanlock_io_timeout),
 	 .fallback = "10", .min = 1, .max = 60, .argument = "SECONDS",
 	 .help = "Sanlock's time for one access to the storage, the same on every host"},
 	{.key = "virt_type", .kind = CONFIG_ENUM, .offset = AT(virt_type), .fallback = "auto",
 	 .choices = virt_types, .argument = "NAME",
-	 .help = "How guests run: kvm, qemu (emulated), or auto: kvm where it works"},
+	 .help = "How guests run: by kvm, emulated by qemu, or auto, which is kvm where it works"},
 	{.key = "migrate_unsafe", .kind = CONFIG_BOOL, .offset = AT(migrate_unsafe),
 	 .fallback = "no", .help = "Migrate even where libvirt doubts that the storage is shared"},
 	{.key = "overcommit", .kind = CONFIG_BOOL, .offset = AT(overcommit), .fallback = "no",
@@ -100,6 +100,8 @@ static int own_option(void *context, int argc, char **argv, struct error *err)
 		command->version = true;
 	else if (str_equal(argv[0], "--init-cluster"))
 		command->init_cluster = true;
+	else if (str_equal(argv[0], "--print-config"))
+		command->print_config = true;
 	else if (str_starts_with(argv[0], "--config="))
 		command->file = argv[0] + strlen("--config=");
 	else if (!str_equal(argv[0], "--config"))
@@ -213,6 +215,9 @@ static int check(const struct settings *settings, struct error *err)
 
 static int read_file(struct settings *settings, const char *file, struct error *err)
 {
+	/* The system's file may hold a key; an ordinary user's daemon goes without it. */
+	if (!file && geteuid() != 0 && access(SETTINGS_FILE, R_OK) < 0)
+		return 0;
 	if (config_read_file(settings_rows, settings, file ? file : SETTINGS_FILE, err) == 0)
 		return 0;
 	if (file || err->code != ERR_NOT_FOUND)

@@ -5,9 +5,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "console.h"
+#include "seed_lease.h"
 #include "storage/disk.h"
 #include "storage/register.h"
 #include "vm_disks.h"
+#include "vm_ops.h"
 
 /* Keeps the first failure of several steps that are all to be tried. */
 static void note_failure(
@@ -26,14 +28,12 @@ static int remove_vm_lease(struct daemon *daemon, const char *uuid, struct error
 	return lease_remove(daemon->store, name, uuid, err);
 }
 
-/* The seed's lease is another implementation's, or left by one: ours is the VM's. */
+/* The seed and its lease. */
 static int remove_seed(struct daemon *daemon, const char *uuid, struct error *err)
 {
-	cleanup_free char *path = seed_path(daemon->store, uuid);
-	struct disk seed = {.path = path, .device = DISK_DEVICE_CDROM, .man = DISK_MANAGED};
 	char name[256];
 
-	disk_lease_name(&seed, store_vms_dir(daemon->store), name);
+	seed_lease_name(daemon, uuid, name);
 	if (seed_remove(daemon->store, uuid, err))
 		return -1;
 	return lease_remove(daemon->store, name, uuid, err);
@@ -55,9 +55,8 @@ int settle_back_create(struct daemon *daemon, const struct intent *intent, struc
 {
 	struct error cause = {0};
 
-	/* Without XML nothing was defined yet, and libvirt, which may be away, is not needed for
-	 * the rest. */
-	if (intent->xml && undefine(daemon, intent->vm, err))
+	/* Without a domain libvirt, which may be away, is not needed for the rest. */
+	if (intent->defined && undefine(daemon, intent->vm, err))
 		return -1;
 	if (register_remove(daemon->store, daemon->host_uuid, intent->vm, &cause))
 		note_failure("register", intent, &cause, err);
@@ -79,10 +78,7 @@ int settle_back_update(
 	struct daemon *daemon, struct intent *intent, const char *old_xml, struct error *err)
 {
 	if (old_xml) {
-		cleanup_free char *stored = NULL;
-
-		if (hypervisor_define(daemon->hypervisor, old_xml, &stored, err) ||
-			register_save(daemon->store, daemon->host_uuid, intent->vm, stored, err))
+		if (settle_define(daemon, intent->vm, old_xml, err))
 			return error_prefix(err, "the old definition cannot be put back");
 	}
 	if (intent->forward) {
@@ -95,13 +91,23 @@ int settle_back_update(
 	return intent_remove(daemon->store, intent->vm, err);
 }
 
-int settle_define(struct daemon *daemon, const struct intent *intent, struct error *err)
+char *settle_update_xml(
+	struct daemon *daemon, const struct intent *intent, const char *old_xml, struct error *err)
+{
+	struct domain_xml_options options;
+	cleanup_free char *console_log = NULL;
+
+	vm_ops_xml_options(daemon, intent->vm, &options, &console_log);
+	return domain_xml_update(old_xml, strlen(old_xml), &intent->def, &options, err);
+}
+
+int settle_define(struct daemon *daemon, const char *uuid, const char *xml, struct error *err)
 {
 	cleanup_free char *stored = NULL;
 
-	if (hypervisor_define(daemon->hypervisor, intent->xml, &stored, err))
+	if (hypervisor_define(daemon->hypervisor, xml, &stored, err))
 		return -1;
-	return register_save(daemon->store, daemon->host_uuid, intent->vm, stored, err);
+	return register_save(daemon->store, daemon->host_uuid, uuid, stored, err);
 }
 
 bool settle_forward_update(
@@ -175,4 +181,37 @@ int settle_delete(struct daemon *daemon, struct operation *operation, const stru
 	}
 	*complete = delete_rest(daemon, operation, intent);
 	return 0;
+}
+
+int settle_detach_seed(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	cleanup_free char *path = seed_path(daemon->store, uuid);
+	cleanup_free char *xml = hypervisor_get_xml(daemon->hypervisor, uuid, false, err);
+	char name[256];
+
+	if (!xml)
+		return -1;
+	seed_lease_name(daemon, uuid, name);
+	cleanup_free char *disk = domain_xml_seed_disk(path);
+	cleanup_free char *lease = domain_xml_seed_lease(store_vms_dir(daemon->store), name);
+	/* The path holds the VM's UUID, so that it is nowhere else in the XML; the same goes for
+	 * the name, which is its hash. */
+	if (strstr(xml, path + strlen(store_vms_dir(daemon->store))) &&
+		hypervisor_detach(daemon->hypervisor, uuid, disk, false, true, err))
+		return -1;
+	if (!strstr(xml, name))
+		return 0;
+	return hypervisor_detach(daemon->hypervisor, uuid, lease, false, true, err);
+}
+
+int settle_boot(struct daemon *daemon, const struct intent *intent, bool started, struct error *err)
+{
+	if (settle_detach_seed(daemon, intent->vm, err) && err->code != ERR_NOT_FOUND)
+		return -1;
+	error_clear(err);
+	if (!started && remove_seed(daemon, intent->vm, err))
+		return -1;
+	if (started)
+		seed_leases_let_go(daemon, intent->vm);
+	return intent_remove(daemon->store, intent->vm, err);
 }

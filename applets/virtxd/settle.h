@@ -24,8 +24,11 @@ int settle_back_create(struct daemon *daemon, const struct intent *intent, struc
 int settle_back_update(
 	struct daemon *daemon, struct intent *intent, const char *old_xml, struct error *err);
 
-/* Defines the domain of intent->xml and saves it in the register. */
-int settle_define(struct daemon *daemon, const struct intent *intent, struct error *err);
+/* The domain that an update makes of the one in force; the caller frees it. */
+char *settle_update_xml(
+	struct daemon *daemon, const struct intent *intent, const char *old_xml, struct error *err);
+/* Defines a domain and saves it in the register. */
+int settle_define(struct daemon *daemon, const char *uuid, const char *xml, struct error *err);
 /* The rest of an update: releases what goes; the intent last. True when nothing had to be left. */
 bool settle_forward_update(
 	struct daemon *daemon, struct operation *operation, const struct intent *intent);
@@ -38,5 +41,15 @@ bool settle_forward_update(
  */
 int settle_delete(struct daemon *daemon, struct operation *operation, const struct intent *intent,
 	bool *complete, struct error *err);
+
+/*
+ * Takes the seed of a VM and its lease out of the stored domain, where it has no place but at the
+ * moment of the start; one that is not there is a success.
+ */
+int settle_detach_seed(struct daemon *daemon, const char *uuid, struct error *err);
+/* Ends a boot with a seed: the seed leaves the stored domain, and the storage too unless the guest
+ * has started; the intent last. */
+int settle_boot(
+	struct daemon *daemon, const struct intent *intent, bool started, struct error *err);
 
 #endif

@@ -40,9 +40,18 @@ static void print_help(void)
 	       "  --config FILE\n      Configuration (default %s): KEY = VALUE, as the options "
 	       "below with _ for -.\n"
 	       "  --init-cluster\n      Make vms_dir the storage of a new cluster, and end.\n"
+	       "  --print-config\n      Print a configuration file with every key explained.\n"
 	       "  --help, --version\n\n",
 		SETTINGS_FILE);
 	config_print_help(settings_rows, stdout);
+}
+
+static void print_config(void)
+{
+	printf("# Configuration of virtxd: KEY = VALUE, see virtxd.conf(5). What is commented out "
+	       "is the "
+	       "default.\n");
+	config_print_example(settings_rows, stdout);
 }
 
 static int init_cluster(const struct settings *settings)
@@ -183,6 +192,10 @@ int virtxd_main(int argc, char **argv)
 		return fail(&err);
 	if (command.help) {
 		print_help();
+		return 0;
+	}
+	if (command.print_config) {
+		print_config();
 		return 0;
 	}
 	if (command.version) {

@@ -7,13 +7,7 @@
 
 struct printbuf *buf_new(void)
 {
-	struct printbuf *buf = printbuf_new();
-
-	if (!buf) {
-		fputs("virtx: out of memory\n", stderr);
-		abort();
-	}
-	return buf;
+	return mem_check(printbuf_new());
 }
 
 void buf_free(struct printbuf *buf)
@@ -24,10 +18,8 @@ void buf_free(struct printbuf *buf)
 
 void buf_append(struct printbuf *buf, const void *data, size_t len)
 {
-	if (len > INT_MAX || printbuf_memappend(buf, data, (int)len) < 0) {
-		fputs("virtx: out of memory\n", stderr);
-		abort();
-	}
+	if (len > INT_MAX || printbuf_memappend(buf, data, (int)len) < 0)
+		mem_check(NULL);
 }
 
 void buf_text(struct printbuf *buf, const char *text)

@@ -11,6 +11,7 @@
 
 #define CONFIG_FILE_MAX (64 * 1024)
 #define BLANKS          " \t\r"
+#define LINE_WIDTH      90 /* of explanations */
 
 static void *member_of(const struct config_row *row, void *settings)
 {
@@ -353,7 +354,7 @@ int config_read_options(const struct config_row *rows, void *settings, int argc,
 {
 	for (int i = 1; i < argc;) {
 		const struct config_row *row = rows;
-		const char *value;
+		const char *value = NULL;
 		int used = 0;
 
 		while (row->key && !is_option(row, argv[i], &value))
@@ -371,17 +372,56 @@ int config_read_options(const struct config_row *rows, void *settings, int argc,
 	return 0;
 }
 
+char *config_describe(const struct config_row *row)
+{
+	struct printbuf *text = buf_new();
+
+	buf_format(text, "%s.", row->help);
+	if (row->kind == CONFIG_INT)
+		buf_format(text, " From %" PRId64 " to %" PRId64 ".", row->min, row->max);
+	for (int i = 0; row->kind == CONFIG_ENUM && row->choices[i]; i++)
+		buf_format(text, "%s%s%s", i ? ", " : " One of ", row->choices[i],
+			row->choices[i + 1] ? "" : ".");
+	if (row->fallback[0])
+		buf_format(text, " Default: %s.", row->fallback);
+	if (row->reloads)
+		buf_text(text, " SIGHUP changes it too.");
+	return buf_steal(text);
+}
+
+/* A description in lines that begin with an indentation and fit a terminal. */
+static void print_description(const struct config_row *row, const char *indent, FILE *out)
+{
+	cleanup_free char *text = config_describe(row);
+	size_t column = 0;
+	char *rest = text, *word;
+
+	while ((word = strsep(&rest, " "))) {
+		if (column && column + 1 + strlen(word) > LINE_WIDTH) {
+			putc('\n', out);
+			column = 0;
+		}
+		column += (size_t)fprintf(out, "%s%s", column ? " " : indent, word);
+	}
+	putc('\n', out);
+}
+
 void config_print_help(const struct config_row *rows, FILE *out)
 {
 	for (const struct config_row *row = rows; row->key; row++) {
 		cleanup_free char *name = option_name(row->key);
 
-		fprintf(out, "  %s%s%s\n      %s", name, row->argument ? " " : "",
-			row->argument ? row->argument : "", row->help);
-		for (int i = 0; row->kind == CONFIG_ENUM && row->choices[i]; i++)
-			fprintf(out, "%s%s", i ? ", " : ": ", row->choices[i]);
-		if (row->fallback[0])
-			fprintf(out, " (default %s)", row->fallback);
-		fputs(".\n", out);
+		fprintf(out, "  %s%s%s\n", name, row->argument ? " " : "",
+			row->argument ? row->argument : "");
+		print_description(row, "      ", out);
+	}
+}
+
+void config_print_example(const struct config_row *rows, FILE *out)
+{
+	for (const struct config_row *row = rows; row->key; row++) {
+		putc('\n', out);
+		print_description(row, "# ", out);
+		fprintf(out, "#%s =%s%s\n", row->key, row->fallback[0] ? " " : "", row->fallback);
 	}
 }

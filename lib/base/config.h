@@ -66,7 +66,11 @@ int config_set(const struct config_row *row, void *settings, const char *text, s
 /* One value as text; the caller frees it. */
 char *config_get(const struct config_row *row, const void *settings);
 
+/* What a row is for, what it can be and its default, in sentences; the caller frees it. */
+char *config_describe(const struct config_row *row);
 /* One paragraph per row, for --help. */
 void config_print_help(const struct config_row *rows, FILE *out);
+/* A file with every key and its default, explained and commented out. */
+void config_print_example(const struct config_row *rows, FILE *out);
 
 #endif

@@ -16,42 +16,42 @@
 /* What kind of failure. Each has a stable word (error_code_word) that clients match on. */
 enum error_code {
 	ERR_NONE,
-	ERR_INVALID,	     /* the request or a member of it is wrong */
-	ERR_FORBIDDEN,	     /* foreign Host or Origin, or not permitted */
-	ERR_NOT_FOUND,	     /* no such VM, host, operation, file or route */
-	ERR_METHOD,	     /* the path is known, the method is not */
-	ERR_BUSY,	     /* another operation holds the VM */
-	ERR_AMBIGUOUS,	     /* a name or prefix that more than one thing has */
-	ERR_EXISTS,	     /* an image that would be made is there already */
-	ERR_CHANGED,	     /* If-Match does not match */
-	ERR_TOO_LARGE,	     /* body over the limit */
-	ERR_MEDIA_TYPE,	     /* a change whose body is not JSON */
-	ERR_STATE,	     /* the VM is in the wrong state for this */
-	ERR_CAPACITY,	     /* more memory than the host has available */
+	ERR_INVALID,         /* the request or a member of it is wrong */
+	ERR_FORBIDDEN,       /* foreign Host or Origin, or not permitted */
+	ERR_NOT_FOUND,       /* no such VM, host, operation, file or route */
+	ERR_METHOD,          /* the path is known, the method is not */
+	ERR_BUSY,            /* another operation holds the VM */
+	ERR_AMBIGUOUS,       /* a name or prefix that more than one thing has */
+	ERR_EXISTS,          /* an image that would be made is there already */
+	ERR_CHANGED,         /* If-Match does not match */
+	ERR_TOO_LARGE,       /* body over the limit */
+	ERR_MEDIA_TYPE,      /* a change whose body is not JSON */
+	ERR_STATE,           /* the VM is in the wrong state for this */
+	ERR_CAPACITY,        /* more memory than the host has available */
 	ERR_UNSUPPORTED,     /* this host cannot do it (network, firmware, driver) */
-	ERR_HYPERVISOR,	     /* libvirt refused */
-	ERR_REGISTER,	     /* the register entry could not be read or written */
-	ERR_SEED,	     /* the cloud-init seed could not be made */
-	ERR_MIGRATION,	     /* no migration record, or it has ended */
+	ERR_HYPERVISOR,      /* libvirt refused */
+	ERR_REGISTER,        /* the register entry could not be read or written */
+	ERR_SEED,            /* the cloud-init seed could not be made */
+	ERR_MIGRATION,       /* no migration record, or it has ended */
 	ERR_STORED_DATA,     /* stored data of the VM cannot be understood */
-	ERR_INTERNAL,	     /* a defect of ours */
+	ERR_INTERNAL,        /* a defect of ours */
 	ERR_NOT_IMPLEMENTED, /* the contract has it, this version does not */
-	ERR_FORWARD,	     /* the other host did not answer */
+	ERR_FORWARD,         /* the other host did not answer */
 	ERR_UNAVAILABLE,     /* libvirt, the storage or the host is away; try again */
-	ERR_CANCELLED,	     /* the operation was cancelled */
-	ERR_TIMEOUT,	     /* a deadline passed */
-	ERR_STORAGE,	     /* storage could not be created, read or removed */
-	ERR_LEASE,	     /* a disk's lease belongs to another VM or cannot be had */
-	ERR_LOOP,	     /* forwarded once already */
-	ERR_CONNECT,	     /* client only: the server cannot be reached */
-	ERR_USAGE,	     /* client only: wrong command line */
+	ERR_CANCELLED,       /* the operation was cancelled */
+	ERR_TIMEOUT,         /* a deadline passed */
+	ERR_STORAGE,         /* storage could not be created, read or removed */
+	ERR_LEASE,           /* a disk's lease belongs to another VM or cannot be had */
+	ERR_LOOP,            /* forwarded once already */
+	ERR_CONNECT,         /* client only: the server cannot be reached */
+	ERR_USAGE,           /* client only: wrong command line */
 	ERR_CODE_COUNT
 };
 
 struct error {
 	enum error_code code;
 	char message[1024]; /* the true cause, no trailing period or newline */
-	char hint[384];	    /* what to do about it, or "" */
+	char hint[384];     /* what to do about it, or "" */
 };
 
 /*

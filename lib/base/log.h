@@ -29,13 +29,14 @@ bool log_level_parse(const char *text, enum log_level *level);
 void log_set_context(const char *request_id, const char *client);
 void log_clear_context(void);
 
-/* Writes one event; pairs of key and value strings, then NULL. A NULL value is skipped with its key. */
+/* Writes one event; pairs of key and value strings, then NULL. A NULL value is skipped with its
+ * key. */
 void log_write(enum log_level level, const char *message, ...) __attribute__((sentinel));
 
-#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__, NULL)
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__, NULL)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__, NULL)
-#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__, NULL)
-#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__, NULL)
+#define log_info(...)    log_write(LOG_LEVEL_INFO, __VA_ARGS__, NULL)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__, NULL)
 
 /* A number as a value: log_info("ready", "port", LOG_NUM(8080)). */
 #define LOG_NUM(number) log_number((char[24]){0}, (int64_t)(number))

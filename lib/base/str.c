@@ -162,7 +162,8 @@ void str_md5_hex(const void *data, size_t len, char hex[static 33])
 
 	/* MD5 is the wire format here, never a protection. */
 	if (!EVP_Digest(data, len, digest, &size, EVP_md5(), NULL) || size != 16) {
-		fputs("virtx: OpenSSL has no MD5 (FIPS mode?), but lease names are made of it\n", stderr);
+		fputs("virtx: OpenSSL has no MD5 (FIPS mode?), but lease names are made of it\n",
+			stderr);
 		abort();
 	}
 	for (unsigned i = 0; i < 16; i++)

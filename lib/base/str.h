@@ -38,13 +38,15 @@ bool str_parse_bool(const char *text, bool *value);
 /* Number of single-character edits between two words, at most 255: for "did you mean". */
 unsigned str_edit_distance(const char *a, const char *b);
 
-/* Looks for the word that was meant: starts with only word set; best is NULL while nothing is near. */
+/* Looks for the word that was meant: starts with only word set; best is NULL while nothing is near.
+ */
 struct str_nearest {
 	const char *word;
 	const char *best; /* one of the candidates, borrowed */
 	unsigned distance;
 };
-/* Looks at one candidate: near is one that starts with the word or differs in at most half of it. */
+/* Looks at one candidate: near is one that starts with the word or differs in at most half of it.
+ */
 void str_nearest_try(struct str_nearest *nearest, const char *candidate);
 
 /* Lower-case hex MD5 of len bytes (names of leases and host ids come from it; not for secrets). */

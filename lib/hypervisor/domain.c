@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is done to one domain: define, start, stop, change. */
+/* What is done to one domain: define, start, change; domain_control.c has the rest. */
 #include "hypervisor/internal.h"
 
 #include "base/str.h"
@@ -88,8 +88,7 @@ int hypervisor_check_xml(struct hypervisor *hypervisor, const char *xml, struct 
 	return libvirt_error(err, "checking the definition");
 }
 
-/* The flags that name what QEMU has; libvirt's test driver refuses any. */
-static unsigned qemu_flags(const struct hypervisor *hypervisor, unsigned flags)
+unsigned hypervisor_qemu_flags(const struct hypervisor *hypervisor, unsigned flags)
 {
 	return str_starts_with(hypervisor->config.uri, "test:") ? 0 : flags;
 }
@@ -107,7 +106,7 @@ int hypervisor_undefine(struct hypervisor *hypervisor, const char *uuid, struct 
 		return libvirt_error(err, "reading the state of VM %s", uuid);
 	if (state != VIR_DOMAIN_SHUTOFF && state != VIR_DOMAIN_CRASHED)
 		return error_set(err, ERR_STATE, "VM %s is not off", uuid);
-	if (libvirt.virDomainUndefineFlags(domain, qemu_flags(hypervisor, flags)) < 0)
+	if (libvirt.virDomainUndefineFlags(domain, hypervisor_qemu_flags(hypervisor, flags)) < 0)
 		return libvirt_error(err, "removing the definition of VM %s", uuid);
 	return 0;
 }
@@ -119,52 +118,10 @@ int hypervisor_boot(
 					domain, start_paused ? VIR_DOMAIN_START_PAUSED : 0));
 }
 
-int hypervisor_shutdown(struct hypervisor *hypervisor, const char *uuid, struct error *err)
-{
-	DOMAIN_CALL("asking for shutdown of",
-		libvirt.virDomainShutdownFlags(
-			domain, qemu_flags(hypervisor, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)));
-}
-
-int hypervisor_destroy(
-	struct hypervisor *hypervisor, const char *uuid, bool graceful, struct error *err)
-{
-	DOMAIN_CALL("stopping",
-		libvirt.virDomainDestroyFlags(domain, graceful ? VIR_DOMAIN_DESTROY_GRACEFUL : 0));
-}
-
-int hypervisor_suspend(struct hypervisor *hypervisor, const char *uuid, struct error *err)
-{
-	DOMAIN_CALL("pausing", libvirt.virDomainSuspend(domain));
-}
-
-int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct error *err)
-{
-	DOMAIN_CALL("resuming", libvirt.virDomainResume(domain));
-}
-
-int hypervisor_reboot(
-	struct hypervisor *hypervisor, const char *uuid, bool reset, struct error *err)
-{
-	if (reset)
-		DOMAIN_CALL("resetting", libvirt.virDomainReset(domain, 0));
-	DOMAIN_CALL("asking for reboot of",
-		libvirt.virDomainReboot(
-			domain, qemu_flags(hypervisor, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)));
-}
-
 int hypervisor_set_autostart(
 	struct hypervisor *hypervisor, const char *uuid, bool autostart, struct error *err)
 {
 	DOMAIN_CALL("setting autostart of", libvirt.virDomainSetAutostart(domain, autostart));
-}
-
-int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
-	const char *uri, const char *xml, struct error *err)
-{
-	DOMAIN_CALL("writing metadata of",
-		libvirt.virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, xml, key, uri,
-			VIR_DOMAIN_AFFECT_CONFIG));
 }
 
 /* Neither is a defect of the caller: 0 would mean "whatever is current" to libvirt. */

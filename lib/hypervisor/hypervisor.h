@@ -176,6 +176,11 @@ int hypervisor_undefine(struct hypervisor *hypervisor, const char *uuid, struct 
 /* start_paused: created with its CPUs stopped. */
 int hypervisor_boot(
 	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err);
+/*
+ * From here to hypervisor_set_metadata: a domain whose QEMU hangs does not keep the caller waiting
+ * beyond a deadline (seconds; hypervisor_destroy: a minute). ERR_HYPERVISOR then, and libvirt may
+ * still do it later.
+ */
 int hypervisor_shutdown(
 	struct hypervisor *hypervisor, const char *uuid, struct error *err); /* ACPI */
 /* graceful: SIGTERM, fails when it does not go; else SIGKILL. */
@@ -186,13 +191,13 @@ int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct er
 /* reset: hard; else asks the guest (ACPI). */
 int hypervisor_reboot(
 	struct hypervisor *hypervisor, const char *uuid, bool reset, struct error *err);
-int hypervisor_set_autostart(
-	struct hypervisor *hypervisor, const char *uuid, bool autostart, struct error *err);
-
 /* Writes one metadata element (see domain_xml_oplog_element) to the persistent configuration; xml
  * NULL removes it. */
 int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
 	const char *uri, const char *xml, struct error *err);
+
+int hypervisor_set_autostart(
+	struct hypervisor *hypervisor, const char *uuid, bool autostart, struct error *err);
 
 /* Attaches or detaches a device; live and persistent are independent. */
 int hypervisor_attach(struct hypervisor *hypervisor, const char *uuid, const char *device_xml,

@@ -55,6 +55,9 @@ virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error 
 /* A domain for the caller (cleanup_domain), or NULL with ERR_NOT_FOUND and so on. */
 virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, struct error *err);
 
+/* The flags that name what QEMU has; libvirt's test driver refuses any. */
+unsigned hypervisor_qemu_flags(const struct hypervisor *hypervisor, unsigned flags);
+
 /* The runstate of a libvirt state and its reason (spec: statistics.md). */
 enum runstate runstate_from_libvirt(int state, int reason);
 

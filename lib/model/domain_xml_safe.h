@@ -13,7 +13,8 @@
 /*
  * 0 when the XML holds nothing but elements that are known to be harmless, and reaches no file,
  * device or program of the host beyond QEMU, the console log (NULL: none) and the disks of the
- * definition, which vmdef_validate() judges. Otherwise ERR_REGISTER with the element that is refused.
+ * definition, which vmdef_validate() judges. Otherwise ERR_REGISTER with the element that is
+ * refused.
  */
 int domain_xml_check_safe(const char *xml, size_t len, const char *vms_dir, const char *console_log,
 	struct error *err);

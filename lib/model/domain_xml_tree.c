@@ -11,16 +11,6 @@
 #include <libxml/parserInternals.h>
 #include <limits.h>
 
-/* libxml2 answers NULL for want of memory alone in the calls that go through here. */
-static void *need(void *pointer)
-{
-	if (!pointer) {
-		fputs("virtx: out of memory\n", stderr);
-		abort();
-	}
-	return pointer;
-}
-
 /* Nothing that we read has a document type; stopping at one means that no entity is ever declared.
  */
 static void refuse_doctype(
@@ -58,7 +48,7 @@ xmlDoc *xml_parse(const char *text, size_t len, struct error *err)
 		error_set(err, ERR_STORED_DATA, "not readable as XML: empty, too long or binary");
 		return NULL;
 	}
-	xmlParserCtxt *context = need(xmlNewParserCtxt());
+	xmlParserCtxt *context = mem_check(xmlNewParserCtxt());
 
 	context->sax->internalSubset = refuse_doctype;
 	xmlDoc *doc = xmlCtxtReadMemory(context, text, (int)len, NULL, "UTF-8",
@@ -154,7 +144,7 @@ char *xml_text(const xmlNode *node, bool trim)
 {
 	if (!node)
 		return xstrdup("");
-	xmlChar *content = need(xmlNodeGetContent(node));
+	xmlChar *content = mem_check(xmlNodeGetContent(node));
 	const char *start = (const char *)content;
 	size_t len = strlen(start);
 
@@ -172,28 +162,28 @@ char *xml_text(const xmlNode *node, bool trim)
 
 xmlDoc *xml_new(const char *root)
 {
-	xmlDoc *doc = need(xmlNewDoc(BAD_CAST "1.0"));
+	xmlDoc *doc = mem_check(xmlNewDoc(BAD_CAST "1.0"));
 
-	xmlDocSetRootElement(doc, need(xmlNewDocNode(doc, NULL, BAD_CAST root, NULL)));
+	xmlDocSetRootElement(doc, mem_check(xmlNewDocNode(doc, NULL, BAD_CAST root, NULL)));
 	return doc;
 }
 
 xmlNode *xml_add(xmlNode *parent, const char *name, const char *text)
 {
-	return need(xmlNewTextChild(parent, NULL, BAD_CAST name, BAD_CAST text));
+	return mem_check(xmlNewTextChild(parent, NULL, BAD_CAST name, BAD_CAST text));
 }
 
 xmlNode *xml_add_ns(xmlNode *parent, const char *name, const char *uri, const char *text)
 {
 	xmlNode *node = xml_add(parent, name, text);
 
-	xmlSetNs(node, need(xmlNewNs(node, BAD_CAST uri, NULL)));
+	xmlSetNs(node, mem_check(xmlNewNs(node, BAD_CAST uri, NULL)));
 	return node;
 }
 
 void xml_set(xmlNode *node, const char *name, const char *value)
 {
-	need(xmlSetProp(node, BAD_CAST name, BAD_CAST value));
+	mem_check(xmlSetProp(node, BAD_CAST name, BAD_CAST value));
 }
 
 void xml_set_int(xmlNode *node, const char *name, int64_t value)
@@ -215,12 +205,12 @@ void xml_remove(xmlNode *node)
 xmlNode *xml_copy(const xmlNode *node, xmlDoc *doc)
 {
 	/* libxml2 takes no const here but only reads. */
-	return need(xmlDocCopyNode((xmlNode *)(uintptr_t)node, doc, 1));
+	return mem_check(xmlDocCopyNode((xmlNode *)(uintptr_t)node, doc, 1));
 }
 
 char *xml_print(xmlNode *node)
 {
-	xmlBuffer *buffer = need(xmlBufferCreate());
+	xmlBuffer *buffer = mem_check(xmlBufferCreate());
 
 	xmlNodeDump(buffer, node->doc, node, 0, 1);
 	char *text = xstrdup((const char *)xmlBufferContent(buffer));

@@ -8,15 +8,6 @@
 #define MEMBER_FMT             "%s%s%s"
 #define MEMBER_ARG(path, name) (path), *(path) ? "." : "", (name)
 
-static void *check(void *pointer)
-{
-	if (!pointer) {
-		fputs("virtx: out of memory\n", stderr);
-		abort();
-	}
-	return pointer;
-}
-
 static const char *type_name(enum json_type type)
 {
 	switch (type) {
@@ -199,17 +190,17 @@ int json_get_enum(struct json_object *parent, const char *name, const char *path
 
 void json_add_string(struct json_object *parent, const char *name, const char *text)
 {
-	json_object_object_add(parent, name, check(json_object_new_string(text ? text : "")));
+	json_object_object_add(parent, name, mem_check(json_object_new_string(text ? text : "")));
 }
 
 void json_add_int(struct json_object *parent, const char *name, int64_t number)
 {
-	json_object_object_add(parent, name, check(json_object_new_int64(number)));
+	json_object_object_add(parent, name, mem_check(json_object_new_int64(number)));
 }
 
 void json_add_bool(struct json_object *parent, const char *name, bool truth)
 {
-	json_object_object_add(parent, name, check(json_object_new_boolean(truth)));
+	json_object_object_add(parent, name, mem_check(json_object_new_boolean(truth)));
 }
 
 struct json_object *json_add_object(struct json_object *parent, const char *name)
@@ -222,7 +213,7 @@ struct json_object *json_add_object(struct json_object *parent, const char *name
 
 struct json_object *json_add_array(struct json_object *parent, const char *name)
 {
-	struct json_object *array = check(json_object_new_array());
+	struct json_object *array = mem_check(json_object_new_array());
 
 	json_object_object_add(parent, name, array);
 	return array;
@@ -230,7 +221,7 @@ struct json_object *json_add_array(struct json_object *parent, const char *name)
 
 void json_append_string(struct json_object *array, const char *text)
 {
-	json_object_array_add(array, check(json_object_new_string(text ? text : "")));
+	json_object_array_add(array, mem_check(json_object_new_string(text ? text : "")));
 }
 
 struct json_object *json_append_object(struct json_object *array)
@@ -243,7 +234,7 @@ struct json_object *json_append_object(struct json_object *array)
 
 struct json_object *json_new_object(void)
 {
-	return check(json_object_new_object());
+	return mem_check(json_object_new_object());
 }
 
 char *json_text(struct json_object *json)

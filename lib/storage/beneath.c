@@ -139,6 +139,15 @@ void beneath_remove_parents(
 	}
 }
 
+void beneath_give(int dir, int fd)
+{
+	struct stat info;
+
+	/* Where root is not allowed to (NFS), it could not have made the file either. */
+	if (geteuid() == 0 && fstat(dir, &info) == 0 && fchown(fd, info.st_uid, info.st_gid) < 0)
+		return;
+}
+
 int beneath_make_dir(int dir, const char *name, mode_t mode, struct error *err)
 {
 	if (mkdirat(dir, name, mode) < 0) {
@@ -152,10 +161,11 @@ int beneath_make_dir(int dir, const char *name, mode_t mode, struct error *err)
 			return error_set(err, ERR_STORAGE, "%s is not a directory", name);
 		return 0;
 	}
-	/* Exactly mode: the umask and mkdir's dropping of set-group-ID do not count. */
 	cleanup_close int made = beneath_open_dir(dir, name, err);
 	if (made < 0)
 		return -1;
+	beneath_give(dir, made);
+	/* Exactly mode: the umask and mkdir's dropping of set-group-ID do not count. */
 	if (fchmod(made, mode) < 0 || fsync(made) < 0 || fsync(dir) < 0)
 		return beneath_fail(err, "make directory", name);
 	return 0;

@@ -47,7 +47,13 @@ int beneath_make_parents(int root, const char *path, mode_t mode, const char **n
 void beneath_remove_parents(
 	int root, const char *path, unsigned count, bool (*mine)(const struct stat *info));
 
-/* Makes a directory with exactly mode; one that exists is a success. Durable. */
+/*
+ * Gives a new file or directory in dir to the owner and group of dir, when root made it: QEMU runs
+ * as another user, who must be able to use what lies below his directory. Before a mode is set.
+ */
+void beneath_give(int dir, int fd);
+
+/* Makes a directory with exactly mode, of dir's owner; one that exists is a success. Durable. */
 int beneath_make_dir(int dir, const char *name, mode_t mode, struct error *err);
 
 /* Renames within or between directories; EEXIST in errno and -1 when the target is there. Not yet

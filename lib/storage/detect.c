@@ -224,16 +224,27 @@ static int check_chain(const struct store *store, int root, const char *below,
 	return 0;
 }
 
+/* Looks at what an image says of other files, with its external data file (or -1) in *data, which
+ * the caller closes. */
+static int check_qcow2(const struct store *store, int root, int fd, const char *below, int *data,
+	struct error *err)
+{
+	struct qcow2_header header;
+
+	*data = -1;
+	if (read_header(fd, &header, err) < 0)
+		return -1;
+	*data = open_data_file(store, root, below, &header, err);
+	return error_is_set(err) ? -1 : check_chain(store, root, below, &header, err);
+}
+
 static int detect_qcow2(const struct store *store, int root, int fd, const char *below,
 	struct disk *disk, struct error *err)
 {
-	struct qcow2_header header;
 	struct map_reader map = {0};
+	cleanup_close int data = -1;
 
-	if (read_header(fd, &header, err) < 0)
-		return -1;
-	cleanup_close int data = open_data_file(store, root, below, &header, err);
-	if (error_is_set(err) || check_chain(store, root, below, &header, err) < 0 ||
+	if (check_qcow2(store, root, fd, below, &data, err) < 0 ||
 		map_image(fd, data, &map, err) < 0)
 		return -1;
 	if (map.compressed)
@@ -262,6 +273,21 @@ int detect_image(const struct store *store, const char *below, struct disk *disk
 		return beneath_fail(err, "look at", disk->path);
 	disk->size_mib = to_mib((uint64_t)info.st_size);
 	disk->prov = info.st_blocks * 512 < info.st_size ? DISK_PROV_THIN : DISK_PROV_THICK;
+	return 0;
+}
+
+int detect_check(const struct store *store, const char *below, const char *path, struct error *err)
+{
+	cleanup_close int root = store_open_dir(store, STORE_DATASTORE, err);
+	cleanup_close int data = -1;
+
+	if (root < 0)
+		return -1;
+	cleanup_close int fd = beneath_open_file(root, below, O_RDONLY, err);
+	if (fd < 0)
+		return -1;
+	if (str_ends_with(below, ".qcow2") && check_qcow2(store, root, fd, below, &data, err) < 0)
+		return error_prefix(err, "%s", path);
 	return 0;
 }
 

@@ -11,6 +11,9 @@
 int detect_image(
 	const struct store *store, const char *below, struct disk *disk, struct error *err);
 
+/* Only what detect_image would refuse of the kind of file and what it refers to; quick. */
+int detect_check(const struct store *store, const char *below, const char *path, struct error *err);
+
 /* A block device; fills size_mib and prov. */
 int detect_device(struct disk *disk, struct error *err);
 

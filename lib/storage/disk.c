@@ -34,6 +34,17 @@ int disk_detect(const struct store *store, struct disk *disk, struct error *err)
 	return found;
 }
 
+int disk_check_use(const struct store *store, const struct disk *disk, struct error *err)
+{
+	const char *below = store_below_datastore(store, disk->path);
+
+	if (!below || detect_check(store, below, disk->path, err) == 0)
+		return 0;
+	if (err->code == ERR_NOT_FOUND)
+		err->code = ERR_STORAGE;
+	return -1;
+}
+
 /* What a new image may be, and that nothing has its name. */
 static int check_new_image(const struct store *store, const struct disk *disk, struct error *err)
 {
@@ -179,6 +190,25 @@ static int check_gone(const struct store *store, const struct disk *disk, struct
 	return error_set(err, ERR_LEASE, "%s has no lease and is therefore left alone", disk->path);
 }
 
+/* A directory that provisioning could have made, and would make again. Root gives those it makes to
+ * the owner of the datastore. */
+static bool is_ours(const struct stat *info)
+{
+	return S_ISDIR(info->st_mode) && (info->st_mode & 07777) == STORE_MODE_DIR &&
+	       (geteuid() == 0 || info->st_uid == geteuid());
+}
+
+/* Empty directories above an image that is gone; those that other things are in stay. */
+static int remove_parents(const struct store *store, const char *below, struct error *err)
+{
+	cleanup_close int root = store_open_dir(store, STORE_DATASTORE, err);
+
+	if (root < 0)
+		return -1;
+	beneath_remove_parents(root, below, UINT_MAX, is_ours);
+	return 0;
+}
+
 int disk_release(const struct store *store, const char *vm, const struct disk *disk, bool remove,
 	const struct disk_work *disk_work, struct error *err)
 {
@@ -201,6 +231,8 @@ int disk_release(const struct store *store, const char *vm, const struct disk *d
 			return error_prefix(err, "%s", disk->path);
 		if (str_equal(disk->path, seed) && seed_remove(store, vm, err) < 0)
 			return -1;
+		if (remove_parents(store, work.path, err) < 0)
+			return error_prefix(err, "%s", disk->path);
 	}
 	return lease_remove(store, lease, vm, err);
 }
@@ -212,14 +244,7 @@ static int sweep_image(void *context, int dir, const char *name)
 	return 0;
 }
 
-/* A directory that provisioning could have made, and would make again. */
-static bool is_ours(const struct stat *info)
-{
-	return S_ISDIR(info->st_mode) && (info->st_mode & 07777) == STORE_MODE_DIR &&
-	       info->st_uid == geteuid();
-}
-
-/* Removes the VM's temporary files beside an image, and then empty directories above it. */
+/* Removes the VM's temporary files beside an image. */
 static int sweep_place(
 	const struct store *store, const char *vm, const char *below, struct error *err)
 {
@@ -240,7 +265,6 @@ static int sweep_place(
 		return -1;
 	if (fsync(dir) < 0)
 		return beneath_fail(err, "sync the directory of", below);
-	beneath_remove_parents(root, below, UINT_MAX, is_ours);
 	return 0;
 }
 
@@ -266,7 +290,8 @@ int disk_rollback(const struct store *store, const char *vm, const struct disk *
 		if (work_run(store, &work, NULL, NULL, err) < 0)
 			return error_prefix(err, "%s", disk->path);
 	}
-	if (below && is_made(disk) && sweep_place(store, vm, below, err) < 0)
+	if (below && is_made(disk) &&
+		(sweep_place(store, vm, below, err) < 0 || remove_parents(store, below, err) < 0))
 		return error_prefix(err, "%s", disk->path);
 	return owned < 0 ? 0 : lease_remove(store, lease, vm, err);
 }

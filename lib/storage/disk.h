@@ -51,15 +51,17 @@ int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 /*
  * Gives a disk back at delete: with remove, a managed image is removed (under its lease), then the
  * lease. Repeatable after a cut: what is gone already is a success. A disk whose lease is another
- * VM's is left alone: ERR_LEASE; so is an image without a lease. ERR_BUSY while another operation
- * works on it.
+ * VM's is left alone: ERR_LEASE; so is an image without a lease. Empty directories
+ * above an image that is gone go too, below the datastore, when they are such as are made here.
+ * ERR_BUSY while another operation works on it.
  */
 int disk_release(const struct store *store, const char *vm, const struct disk *disk, bool remove,
 	const struct disk_work *work, struct error *err);
 
 /*
  * Rolls a provisioning back: removes the image at disk->path when its inode is the noted one (0:
- * none was noted), temporary files that carry the VM's UUID, then the lease when it is the VM's.
+ * none was noted), temporary files that carry the VM's UUID, empty directories above them as
+ * disk_release does, then the lease when it is the VM's.
  * Repeatable.
  */
 int disk_rollback(const struct store *store, const char *vm, const struct disk *disk,
@@ -68,6 +70,13 @@ int disk_rollback(const struct store *store, const char *vm, const struct disk *
 /* Kind, size (MiB) and provisioning of an existing image; refuses backing files and data files
  * outside the datastore, and compressed qcow2. */
 int disk_detect(const struct store *store, struct disk *disk, struct error *err);
+
+/*
+ * Whether a guest may use an image as it is now: a regular file, reached through no link, that
+ * refers to nothing outside the datastore. Quick. Others than images of the datastore are not
+ * looked at. ERR_STORAGE.
+ */
+int disk_check_use(const struct store *store, const struct disk *disk, struct error *err);
 
 /*
  * Builds VMS/ds/ci/VM/seed.iso (mode 0640, its directory 0750) atomically from the three files,

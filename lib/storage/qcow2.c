@@ -86,6 +86,8 @@ int qcow2_parse(const uint8_t *data, size_t len, struct qcow2_header *header, st
 		header_len < (version == 3 ? V3_HEADER : V2_HEADER) || header_len > len ||
 		header->size > INT64_MAX)
 		return error_set(err, ERR_STORAGE, "its qcow2 header is damaged");
+	if (be32(data + 32) != 0)
+		return error_set(err, ERR_STORAGE, "encrypted images are not supported");
 	size_t end = len;
 	if (end > (size_t)1 << cluster_bits)
 		end = (size_t)1 << cluster_bits;

@@ -23,7 +23,8 @@ struct qcow2_header {
 	char data_file[QCOW2_NAME_SIZE];
 };
 
-/* Reads the first len bytes of an image. -1 with ERR_STORAGE for anything but a sound header. */
+/* Reads the first len bytes of an image. -1 with ERR_STORAGE for anything but a sound header of an
+ * image that is not encrypted. */
 int qcow2_parse(const uint8_t *data, size_t len, struct qcow2_header *header, struct error *err);
 
 #endif

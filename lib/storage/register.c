@@ -183,6 +183,22 @@ int intent_remove(const struct store *store, const char *vm, struct error *err)
 	return remove_entry(store, store->host, vm, INTENT, err);
 }
 
+int intent_set_aside(const struct store *store, const char *vm, struct error *err)
+{
+	if (check_uuids(store->host, vm, err) < 0)
+		return -1;
+	cleanup_free char *name = xasprintf("%s" INTENT, vm);
+	cleanup_free char *aside = xasprintf("%s" INTENT ".bad", vm);
+	cleanup_close int dir = open_host(store, store->host, false, err);
+	if (dir < 0)
+		return as_register(err, vm);
+	if (renameat(dir, name, dir, aside) < 0 || fsync(dir) < 0) {
+		beneath_fail(err, "set aside", name);
+		return as_register(err, vm);
+	}
+	return 0;
+}
+
 /* Entries as they are found; only those of `vm` unless NULL. */
 struct listing {
 	struct register_entry *entries;

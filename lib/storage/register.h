@@ -47,6 +47,8 @@ int register_find(const struct store *store, const char *vm, struct register_ent
 int intent_save(const struct store *store, const char *vm, const char *json, struct error *err);
 char *intent_load(const struct store *store, const char *vm, struct error *err);
 int intent_remove(const struct store *store, const char *vm, struct error *err);
+/* Renames one that cannot be understood to VM.intent.bad, in place of an earlier one. Durable. */
+int intent_set_aside(const struct store *store, const char *vm, struct error *err);
 /* UUIDs of VMs with an intent; the caller frees *vms. */
 int intent_list(
 	const struct store *store, char (**vms)[UUID_TEXT_SIZE], size_t *count, struct error *err);

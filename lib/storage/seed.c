@@ -87,6 +87,7 @@ static int build(int seeds, int work, const struct piece pieces[static PIECES], 
 	cleanup_close int fd = beneath_open_file(work, SEED_NAME, O_RDWR, err);
 	if (fd < 0)
 		return -1;
+	beneath_give(seeds, fd);
 	if (fchmod(fd, STORE_MODE_FILE) < 0 || fsync(fd) < 0 ||
 		renameat(work, SEED_NAME, seeds, SEED_NAME) < 0 || fsync(seeds) < 0)
 		return beneath_fail(err, "make", SEED_NAME);

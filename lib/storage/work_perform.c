@@ -144,22 +144,28 @@ static int open_temporary(int dir, const char *temp)
 	return openat(dir, temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, IMAGE_MODE);
 }
 
-/* Opens directory and temporary file. Another rollback may remove an empty directory just now: then
- * again. */
+/* Opens directory and temporary file. Another operation may remove an empty directory just now:
+ * then again. */
 static int open_place(int ds, const struct work *work, const char *temp, const char **name,
 	int *dir, struct error *err)
 {
 	for (int attempt = 0; attempt < 10; attempt++) {
 		unsigned made;
 
+		error_clear(err);
 		*dir = beneath_make_parents(ds, work->path, STORE_MODE_DIR, name, &made, err);
+		if (*dir < 0 && err->code == ERR_NOT_FOUND)
+			continue;
 		if (*dir < 0)
 			return -1;
 		int fd = open_temporary(*dir, temp);
+		if (fd >= 0)
+			beneath_give(*dir, fd);
 		if (fd >= 0 || errno != ENOENT)
 			return fd >= 0 ? fd : beneath_fail(err, "make", work->path);
 		close(steal_fd(dir));
 	}
+	error_clear(err);
 	return error_set(err, ERR_STORAGE, "the directory of %s vanishes", work->path);
 }
 

@@ -5,6 +5,7 @@
 Prints "ok WHAT" or "not ok WHAT" lines, which attack.t numbers. Every loop is
 bounded; every socket is ours and closed at the end.
 """
+import os
 import random
 import resource
 import socket
@@ -15,6 +16,8 @@ import time
 SERVER = sys.argv[1].rsplit(":", 1)
 ADDRESS = (SERVER[0], int(SERVER[1]))
 PID = int(sys.argv[2])
+# AddressSanitizer keeps what was freed: memory is judged of the plain build only.
+JUDGE_MEMORY = os.environ.get("VARIANT", "plain") == "plain"
 HOST = f"Host: {ADDRESS[0]}:{ADDRESS[1]}\r\n"
 
 
@@ -258,7 +261,8 @@ def under_slow(n, limit):
     if n <= 300:
         result(p99 < 0.2, f"{n} slow clients: p99 below 200 ms", f"{p99 * 1000:.0f} ms")
     result(now == threads, f"{n} slow clients: no further thread", f"{threads} -> {now}")
-    result(after - before < 64 * 1024, f"{n} slow clients: memory is bounded", f"{before} -> {after} KiB")
+    if JUDGE_MEMORY:
+        result(after - before < 64 * 1024, f"{n} slow clients: memory is bounded", f"{before} -> {after} KiB")
     print(f"# {n} slow clients: first answer {first:.3f} s, p50 {times[len(times) // 2] * 1000:.1f} ms, "
           f"p99 {p99 * 1000:.1f} ms, RssAnon {before} -> {after} KiB, reopened {slow.reopened}")
 
@@ -273,10 +277,11 @@ def main():
         under_slow(n, limit)
     deadline = time.monotonic() + 30
     after, _ = anonymous_kib()
-    while after - base > 8 * 1024 and time.monotonic() < deadline:
+    while JUDGE_MEMORY and after - base > 8 * 1024 and time.monotonic() < deadline:
         time.sleep(0.2)
         after, _ = anonymous_kib()
-    result(after - base <= 8 * 1024, "memory is given back afterwards", f"{base} -> {after} KiB")
+    if JUDGE_MEMORY:
+        result(after - base <= 8 * 1024, "memory is given back afterwards", f"{base} -> {after} KiB")
     status, _ = get("/healthz")
     result(status == 200, "alive at the end")
 

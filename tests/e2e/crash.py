@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kill -9 in the middle. Usage: crash.py VIRTX STATE_DIR ROUNDS SEED
 
-Each round begins a create, an update or a delete, kills the daemon at some moment of it, starts it
-again and compares every file of the storage with what the listed VMs own: nothing
-acknowledged may be lost, nothing else may be left. Then intents that cannot be understood, and
+Each round begins a create, an update, a delete, a boot with cloud-init or a register, kills the
+daemon at some moment of it, starts it again and compares every file of the storage with what the
+listed VMs own: nothing acknowledged may be lost, nothing else may be left. Then intents that cannot be understood, and
 entries of two hosts, must not keep the daemon from starting. Prints "ok"/"not ok" lines.
 """
+import collections
+import glob
 import hashlib
 import http.client
 import json
@@ -92,13 +94,27 @@ def lease(name):
 
 def owned(vms):
     """Every file that the storage must hold for these VMs."""
+    seeds = {seed(uuid) for uuid in seeded if uuid in vms}
     files = {VMS + "/.virtx-cluster", f"{VMS}/xml/{host()}/.lock"}
     for uuid in vms:
         files |= {f"{VMS}/xml/{host()}/{uuid}.xml", lease("vm-" + uuid)}
         definition = get_definition(uuid)
         for disk in [definition["osdisk"]] + definition["disks"]:
             files |= {disk["path"], lease(hashlib.md5(disk["path"][len(DS):].encode()).hexdigest())}
-    return files
+    return files | seeds
+
+
+def seed(uuid):
+    return f"{DS}ci/{uuid}/seed.iso"
+
+
+def is_running(uuid):
+    return json.loads(request("GET", f"/vms/{uuid}/runstate")[1])["runstate"] == 4
+
+
+def stored_domains():
+    """The folder of libvirt's persistent definitions."""
+    return STATE + "/qemu/etc/qemu"
 
 
 def host():
@@ -106,11 +122,12 @@ def host():
 
 
 def present():
-    """Every file there is, and every directory that looks like a temporary one."""
+    """Every file there is, every directory that looks like a temporary one, and empty ones of the datastore."""
     found = set()
-    for folder, _, files in os.walk(VMS):
+    for folder, folders, files in os.walk(VMS):
         found |= {os.path.join(folder, name) for name in files}
-        if "tmp" in os.path.basename(folder):
+        if "tmp" in os.path.basename(folder) or (
+                folder.startswith(DS) and folder != DS + "ci" and not folders and not files):
             found.add(folder)
     return found
 
@@ -131,17 +148,56 @@ def create_body(round_):
                       "cpudef": {"model": "host-passthrough", "sockets": 1, "cores": 1, "threads": 1}}}
 
 
+KINDS = ["create", "boot", "update", "register", "create", "lost", "boot", "delete"]
+CLOUD_INIT = {"cloud_init": [{"name": "ci-userdata", "value": "#cloud-config\n"}]}
+
+
 def choose(round_, vms):
     """What this round does: its kind, the VM and the request."""
-    kind = random.choice(["create", "create", "update", "delete"]) if vms else "create"
+    kind = KINDS[round_ % len(KINDS)] if vms else "create"
     if kind == "create":
         return kind, None, ("POST", "/vms", create_body(round_), {"Idempotency-Key": f"{SEED}-{round_}"})
     uuid = random.choice(sorted(vms))
+    if kind == "boot":
+        return kind, uuid, ("POST", f"/vms/{uuid}/runstate/boot", CLOUD_INIT)
+    if kind == "lost":
+        lose(uuid)
+    if kind in ("register", "lost"):
+        return kind, uuid, ("PUT", f"/vms/{uuid}/register", {})
     if kind == "delete":
         return kind, uuid, ("DELETE", "/vms/" + uuid, {"deletestorage": True})
     definition = get_definition(uuid)
     definition["disks"] = definition["disks"][2:] + disks(round_, "u", 2)
     return kind, uuid, ("PUT", "/vms/" + uuid, {"vmdef": definition, "deletestorage": True})
+
+
+def lose(uuid):
+    """Libvirt forgets the VM, as on a host that was installed anew; the register knows it."""
+    daemon.kill(signal.SIGTERM)
+    for path in glob.glob(stored_domains() + "/*.xml"):
+        with open(path, encoding="utf-8") as file:
+            if uuid in file.read():
+                os.unlink(path)
+    daemon.start()
+    result(uuid not in listed(), f"{uuid} is lost")
+
+
+def check_boot(uuid, status, what):
+    """The guest runs or it does not; its seed stays with one that did, and never in the definition."""
+    runs = is_running(uuid)
+    result(runs or status != 204, f"{what}: what was booted runs")
+    if runs:
+        seeded.add(uuid)
+        result(os.path.exists(seed(uuid)), f"{what}: its seed is there")
+        request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})
+    elif not os.path.exists(seed(uuid)):
+        seeded.discard(uuid)
+    with_seed = [path for path in glob.glob(stored_domains() + "/*.xml")
+                 if "seed.iso" in open(path, encoding="utf-8").read()]
+    result(not with_seed, f"{what}: no definition has a seed", with_seed)
+    result(request("POST", f"/vms/{uuid}/runstate/boot", CLOUD_INIT)[0] == 204, f"{what}: it can be booted again")
+    seeded.add(uuid)
+    result(request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})[0] == 204, f"{what}: and be stopped")
 
 
 def one_round(round_):
@@ -150,12 +206,19 @@ def one_round(round_):
     answers = []
     thread = threading.Thread(target=lambda: answers.append(request(*call)))
     thread.start()
-    time.sleep(random.uniform(0, 0.25))  # the moment of the cut is the test's subject
+    # The moment of the cut is the test's subject.
+    time.sleep(random.uniform(0, {"boot": 1.0, "register": 0.02, "lost": 0.05}.get(kind, 0.25)))
     daemon.kill()
     thread.join()
     daemon.start()
     status, body = answers[0]
     what = f"round {round_}: {kind} answered {status}"
+    cuts[kind, "answered" if status else "cut"] += 1
+    if kind == "boot":
+        check_boot(uuid, status, what)
+    if kind == "lost":  # its entry is there in any case
+        result(status != 201 or uuid in listed(), f"{what}: what was registered is there")
+        result(request(*call)[0] in (200, 201), f"{what}: it can be registered again")
     after = listed()
     difference = storage_difference()
     result(not difference, f"{what}: the storage holds what the VMs own", difference)
@@ -185,21 +248,26 @@ def bad_items():
     at = os.path.getsize(daemon.log)
     daemon.start()
     log = daemon.read_log(at).decode()
-    result("cannot be settled" in log and ghost in log, "a bad intent is named in the log", log[-600:])
+    result("set aside vm=" + ghost in log, "a bad intent is named in the log", log[-600:])
+    result(os.listdir(folder).count(ghost + ".intent.bad") == 1, "and is set aside")
     result("cannot be understood" in log, "a bad register entry too", log[-600:])
     result("conflict" in log and OTHER_HOST in log, "a VM in two registers too", log[-600:])
     status, body = request("POST", f"/vms/{uuid}/runstate/boot")
     result(status == 424 and b"conflict" in body, "and it is not started", (status, body))
     os.unlink(f"{VMS}/xml/{OTHER_HOST}/{uuid}.xml")
     os.rmdir(f"{VMS}/xml/{OTHER_HOST}")
-    for name in (ghost + ".intent", ghost + ".xml", "note.txt"):
+    for name in (ghost + ".intent.bad", ghost + ".xml", "note.txt"):
         os.unlink(f"{folder}/{name}")
 
 
+seeded = set()  # VMs whose seed must be there
+cuts = collections.Counter()
 random.seed(SEED)
 daemon.start()
 for number in range(ROUNDS):
     one_round(number)
+for (name, how), count in sorted(cuts.items()):
+    print(f"# {name}: {how} {count}")
 bad_items()
 for vm in sorted(listed()):
     result(request("DELETE", "/vms/" + vm, {"deletestorage": True})[0] == 204, f"delete {vm}")

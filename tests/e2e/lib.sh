@@ -20,7 +20,7 @@ e2e_cleanup() {
 	# Guests outlive the daemon; those of this test end with it, by their ids.
 	while read -r pid; do
 		kill -9 "$pid" 2>/dev/null
-	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/home/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
+	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/user/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
 	[ -z "$daemon_pid" ] || wait_for 10 daemon_gone
 	if [ "$tap_failed" -ne 0 ]; then
 		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
@@ -41,11 +41,11 @@ daemon_start() { # further options
 
 daemon_wait_ready() {
 	wait_for 60 daemon_is_ready
-	kill -0 "$daemon_pid" && [ -n "$server" ] && daemon_is_ready || {
+	if ! kill -0 "$daemon_pid" || [ -z "$server" ]; then
 		echo "# the daemon did not become ready"
 		tail -n 40 "$work/daemon.log" | sed 's/^/# /'
 		return 1
-	}
+	fi
 	export VIRTX_API_SERVER=$server
 }
 

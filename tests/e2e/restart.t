@@ -40,6 +40,27 @@ used_port() {
 ok "a used port is an error" used_port
 like "and says which" "$(cat "$work/port.log")" "$server.*[Aa]ddress already in use"
 
+# Gone while nobody looked, with a shutdown asked for: its log is ended at the next start.
+create_asked() { create_vm < <(definition asked 32 "$(disk hello.raw 0 0 0 0 0)"); }
+cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/"
+survivor=$vm
+ok "another VM, which does not answer ACPI" create_asked
+asked=$vm
+vm=$survivor
+api POST "/vms/$asked/runstate/boot"
+api DELETE "/vms/$asked/runstate/boot" '{"force":0}'
+is "a shutdown that it does not answer" "$status" 202
+asked_qemu=$(cat "$state/qemu/run/qemu/$asked.pid")
+daemon_stop KILL
+kill -9 "$asked_qemu"
+ok "the daemon comes back again" daemon_start
+api GET "/vms/$asked"
+is "the VM crashed" "$(field .runinfo.runstate)" 9
+like "and its shutdown has ended" "$(field '.stats.oplog.items[] | select(.op == "VmShutdown") | "\(.te) \(.status) \(.msg)"')" \
+	'^[0-9]{13} failed shutdown force=0\. crashed$'
+api DELETE "/vms/$asked"
+is "it can be deleted" "$status" 204
+
 # SIGHUP: good and bad configuration.
 api POST "/vms/$vm/runstate/pause"
 is "the VM can be paused after all that" "$status" 204

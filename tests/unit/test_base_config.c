@@ -283,10 +283,37 @@ static void test_help_names_everything(void **state)
 	(void)state;
 	config_print_help(rows, out);
 	fclose(out);
-	assert_non_null(strstr(text, "  --some-list ITEM,...\n      A list (default a, b).\n"));
-	assert_non_null(strstr(text, "  --flag\n      A flag (default no).\n"));
-	assert_non_null(strstr(text, "  --level LEVEL\n      A level: low, high (default low).\n"));
+	assert_non_null(strstr(text, "  --some-list ITEM,...\n      A list. Default: a, b.\n"));
+	assert_non_null(strstr(text, "  --flag\n      A flag. Default: no.\n"));
+	assert_non_null(
+		strstr(text, "  --level LEVEL\n      A level. One of low, high. Default: low.\n"));
 	free(text);
+}
+
+/* Without its comment signs it is a file that sets what is set anyway. */
+static void test_example_holds_defaults(void **state)
+{
+	struct sample sample;
+	struct error err = {0};
+	cleanup_free char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	config_print_example(rows, out);
+	fclose(out);
+	config_init(rows, &sample);
+	assert_int_equal(read_text(&sample, text, &err), 0);
+	for (const struct config_row *row = rows; row->key; row++) {
+		cleanup_free char *line = xasprintf("\n#%s =", row->key);
+		char *found = strstr(text, line);
+
+		assert_non_null(found);
+		found[1] = ' ';
+	}
+	assert_int_equal(read_text(&sample, text, &err), 0);
+	assert_state(&sample, "n|a,b|no|3|low");
+	config_free(rows, &sample);
 }
 
 int main(void)
@@ -301,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_bad_options),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_help_names_everything),
+		cmocka_unit_test(test_example_holds_defaults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,6 +131,11 @@ static void test_delete_warns(void **state)
 	assert_true(was_asked("DELETE /vms/db {\"deletestorage\":false}\n"));
 	assert_int_equal(run_client("delete vm web -s --yes"), 0);
 	assert_true(was_asked("DELETE /vms/web {\"deletestorage\":true}\n"));
+	/* As an operation it is in the record. */
+	answer_times(0, "DELETE", "/vms/slow", 202, "{}", "Location", OPERATION);
+	answer_with("GET", OPERATION, 200, "{\"state\":\"completed\",\"warning\":\"it is left\"}");
+	assert_int_equal(run_client("delete vm slow"), 0);
+	assert_string_equal(fixture.log, "virtx: warning: it is left\n");
 }
 
 static void test_lifecycle(void **state)

@@ -179,7 +179,7 @@ static void test_errors_and_exit_codes(void **state)
 	assert_non_null(strstr(fixture.log, "runs\nhint: shut it down\n"));
 	assert_null(strchr(fixture.log, '\x1b'));
 	assert_int_equal(run_client("get runstate vm b"), 5);
-	assert_int_equal(run_client("get runstate vm c"), 1);
+	assert_int_equal(run_client("get runstate vm c"), 4);
 	assert_non_null(strstr(fixture.log, "is not JSON"));
 	assert_int_equal(run_client("get runstate vm d"), 3);
 	/* The first failure counts. */

@@ -52,7 +52,7 @@ static void put(struct fixture *f, uint64_t ticket, const char *uuid, enum runst
 	const char *name, int64_t seconds)
 {
 	struct domain_stats stats = stats_of(uuid, runstate);
-	struct local_definition definition = {.understood = name != NULL};
+	struct local_definition definition = {.why = name ? NULL : xstrdup("too long")};
 
 	if (name) {
 		definition.reading.def.name = xstrdup(name);
@@ -66,6 +66,7 @@ static void put(struct fixture *f, uint64_t ticket, const char *uuid, enum runst
 				      .now_ns = seconds * 1000000000,
 				      .mhz = 1000});
 	domain_reading_free(&definition.reading);
+	free(definition.why);
 }
 
 static bool is_listed(struct fixture *f, const char *uuid)
@@ -135,19 +136,39 @@ static void test_sweep(void **state)
 	assert_false(is_listed(f, VM_B));
 }
 
+/* Whoever asks for it, or for a change of it, hears the reason. */
+static void assert_not_understood(struct fixture *f, const char *uuid)
+{
+	struct error err = {0};
+	char etag[17];
+
+	assert_null(local_vms_body(f->vms, uuid, etag, &err));
+	assert_int_equal(err.code, ERR_STORED_DATA);
+	assert_non_null(strstr(err.message, "too long"));
+	error_clear(&err);
+	assert_int_equal(local_vms_check_own(f->vms, uuid, &err), -1);
+	assert_int_equal(err.code, ERR_STORED_DATA);
+}
+
 static void test_not_understood(void **state)
 {
+	struct error err = {0};
 	struct fixture *f = *state;
 
 	put(f, local_vms_ticket(f->vms), VM_A, RUNSTATE_RUNNING, NULL, 1);
 	assert_vm(f, VM_A, VM_A, RUNSTATE_RUNNING);
 	assert_true(local_vms_is_foreign(f->vms, VM_A));
+	assert_not_understood(f, VM_A);
 	put(f, local_vms_ticket(f->vms), VM_A, RUNSTATE_RUNNING, "", 2); /* untitled */
 	assert_vm(f, VM_A, VM_A, RUNSTATE_RUNNING);
 	assert_false(local_vms_is_foreign(f->vms, VM_A));
+	assert_int_equal(local_vms_check_own(f->vms, VM_A, &err), 0);
 	put(f, local_vms_ticket(f->vms), VM_A, RUNSTATE_RUNNING, "name", 3);
 	put(f, local_vms_ticket(f->vms), VM_A, RUNSTATE_POWEROFF, NULL, 4);
 	assert_vm(f, VM_A, "name", RUNSTATE_POWEROFF); /* as it was */
+	assert_not_understood(f, VM_A);
+	assert_int_equal(local_vms_check_own(f->vms, VM_B, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
 	assert_true(local_vms_is_foreign(f->vms, VM_B));
 }
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "model/json.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -321,7 +322,7 @@ static void *work(void *context)
 	struct error err = {0};
 
 	while (operation_check_cancel(operation, &err) == 0)
-		usleep(1000);
+		poll(NULL, 0, 1);
 	operation_end(operation, &err);
 	return NULL;
 }

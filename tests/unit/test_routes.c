@@ -335,11 +335,13 @@ static void test_list_etag(void **state)
 static void test_classes(void **state)
 {
 	struct http_request fast = {.method = "HEAD", .target = "/vms/x/runstate"};
-	struct http_request slow = {.method = "POST", .target = "/vms"};
+	struct http_request slow = {.method = "GET", .target = "/vms/x/xml"};
+	struct http_request lasting = {.method = "POST", .target = "/vms"};
 	struct http_request unknown = {.method = "GET", .target = "/nope"};
 
 	assert_int_equal(routes_classify(*state, &fast), HTTP_FAST);
 	assert_int_equal(routes_classify(*state, &slow), HTTP_SLOW);
+	assert_int_equal(routes_classify(*state, &lasting), HTTP_LONG);
 	assert_int_equal(routes_classify(*state, &unknown), HTTP_FAST);
 }
 

@@ -273,6 +273,55 @@ static void test_what_a_check_would_refuse(void **state)
 	free(disk.path);
 }
 
+/* At use an image is looked at again: what it was at create does not count. */
+static void test_what_a_guest_may_use(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = {0};
+	struct disk raw = {.path = in_vms(fixture, "ds/a.raw"), .device = DISK_DEVICE_DISK};
+	struct disk qcow2 = {.path = in_vms(fixture, "ds/a.qcow2"), .device = DISK_DEVICE_DISK};
+	struct disk lun = {.path = (char[]){"/dev/null"}, .device = DISK_DEVICE_LUN};
+
+	make_file(fixture, "ds/a.raw", "x");
+	set_backing(fixture, "a.qcow2", "a.raw");
+	qemu_img(fixture, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "a.raw", "a.qcow2");
+	assert_int_equal(disk_check_use(fixture->store, &raw, &err), 0);
+	assert_int_equal(disk_check_use(fixture->store, &qcow2, &err), 0);
+	assert_int_equal(disk_check_use(fixture->store, &lun, &err), 0);
+
+	qemu_img(fixture, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd",
+		"a.qcow2");
+	assert_int_equal(disk_check_use(fixture->store, &qcow2, &err), -1);
+	assert_non_null(strstr(err.message, "outside the datastore"));
+	error_clear(&err);
+	assert_int_equal(unlink(raw.path), 0);
+	assert_int_equal(disk_check_use(fixture->store, &raw, &err), -1);
+	assert_int_equal(err.code, ERR_STORAGE);
+	error_clear(&err);
+	assert_int_equal(symlink("/etc/passwd", raw.path), 0);
+	assert_int_equal(disk_check_use(fixture->store, &raw, &err), -1);
+	assert_non_null(strstr(err.message, "symbolic link"));
+	error_clear(&err);
+	assert_int_equal(unlink(raw.path), 0);
+	assert_int_equal(mkfifo(raw.path, 0600), 0);
+	assert_int_equal(disk_check_use(fixture->store, &raw, &err), -1);
+	assert_non_null(strstr(err.message, "not a regular file"));
+	free(raw.path);
+	free(qcow2.path);
+}
+
+static void test_encrypted(void **state)
+{
+	struct fixture *fixture = *state;
+	cleanup_free char *path = in_vms(fixture, "ds/secret.qcow2");
+
+	qemu_img(fixture, "create", "-f", "qcow2", "secret.qcow2", "1M");
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "\0\0\0\2", 4, 32), 4); /* crypt_method: LUKS */
+	close(fd);
+	check_refused(fixture, "secret.qcow2", "encrypted images are not supported");
+}
+
 static int leave(void **state)
 {
 	return chdir("/") == 0 ? fixture_tear_down(state) : -1;
@@ -292,6 +341,8 @@ int main(void)
 		OPEN(test_what_is_no_image),
 		OPEN(test_truncated_image),
 		OPEN(test_what_a_check_would_refuse),
+		OPEN(test_what_a_guest_may_use),
+		OPEN(test_encrypted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

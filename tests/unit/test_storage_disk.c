@@ -267,6 +267,40 @@ static void test_release(void **state)
 	assert_string_equal(before, last);
 }
 
+/* Directories go with what was in them, but only such as are made here. */
+static void test_release_takes_empty_directories(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = {0};
+	cleanup_disk struct disk one = make_disk(fixture, "a/b/one.raw", DISK_PROV_THIN, 1);
+	cleanup_disk struct disk two = make_disk(fixture, "a/two.raw", DISK_PROV_THIN, 1);
+	cleanup_disk struct disk other = make_disk(fixture, "shared/c/x.raw", DISK_PROV_THIN, 1);
+	cleanup_free char *shared = in_vms(fixture, "ds/shared");
+	cleanup_free char *before = list_all(fixture);
+
+	assert_int_equal(disk_provision(fixture->store, VM, &one, NULL, &err), 0);
+	assert_int_equal(disk_provision(fixture->store, VM, &two, NULL, &err), 0);
+	assert_int_equal(disk_release(fixture->store, VM, &one, true, NULL, &err), 0);
+	assert_false(is_there(fixture, "ds/a/b"));
+	assert_true(is_there(fixture, "ds/a/two.raw"));
+	assert_int_equal(disk_release(fixture->store, VM, &two, true, NULL, &err), 0);
+	cleanup_free char *after = list_all(fixture);
+	assert_string_equal(before, after);
+	/* Cut before they were removed: the repetition does it. */
+	assert_int_equal(disk_provision(fixture->store, VM, &one, NULL, &err), 0);
+	assert_int_equal(disk_release(fixture->store, VM, &one, false, NULL, &err), 0);
+	assert_int_equal(unlink(one.path), 0);
+	assert_int_equal(disk_release(fixture->store, VM, &one, true, NULL, &err), 0);
+	assert_false(is_there(fixture, "ds/a"));
+
+	assert_int_equal(mkdir(shared, 0755), 0);
+	assert_int_equal(chmod(shared, 0755), 0);
+	assert_int_equal(disk_provision(fixture->store, VM, &other, NULL, &err), 0);
+	assert_int_equal(disk_release(fixture->store, VM, &other, true, NULL, &err), 0);
+	assert_false(is_there(fixture, "ds/shared/c"));
+	assert_true(is_there(fixture, "ds/shared"));
+}
+
 static void test_release_of_what_is_no_image_any_more(void **state)
 {
 	struct fixture *fixture = *state;
@@ -468,6 +502,7 @@ int main(int argc, char **argv)
 		OPEN(test_refuses_what_cannot_be_made),
 		OPEN(test_another_vms_lease),
 		OPEN(test_release),
+		OPEN(test_release_takes_empty_directories),
 		OPEN(test_release_of_what_is_no_image_any_more),
 		OPEN(test_lease_is_held_by_another_operation),
 		OPEN(test_failed_note_leaves_nothing),

@@ -253,6 +253,17 @@ static void test_intents(void **state)
 	assert_int_equal(intent_remove(fixture->store, VM2, &err), 0);
 	assert_null(intent_load(fixture->store, VM2, &err));
 	assert_int_equal(err.code, ERR_NOT_FOUND);
+	error_clear(&err);
+	/* A bad one, whatever it is, is out of the way; the next one too. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(intent_save(fixture->store, VM2, "{", &err), 0);
+		assert_int_equal(intent_set_aside(fixture->store, VM2, &err), 0);
+		assert_true(is_there(fixture, "xml/" HOST "/" VM2 ".intent.bad"));
+		assert_int_equal(intent_list(fixture->store, &vms, &count, &err), 0);
+		assert_int_equal(count, 1);
+		free(vms);
+	}
+	assert_int_equal(intent_set_aside(fixture->store, VM2, &err), -1);
 }
 
 int main(void)

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is asked of a domain that may be running. A stopped (SIGSTOP) or hung QEMU keeps such a call
+ * waiting for as long as it hangs, and what comes after it for the 30 s that libvirt waits for a
+ * domain's job. So each is made in a thread that can be left behind.
+ */
+#include "hypervisor/deadline.h"
+#include "hypervisor/internal.h"
+
+#include "base/str.h"
+
+#define ASK_MS      5000  /* QEMU is only told something */
+#define CPUS_MS     20000 /* the lock manager releases or takes leases */
+#define DESTROY_MS  60000 /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
+#define METADATA_MS 1500  /* informs, no more */
+
+/* What the thread works on and with; it is freed by whoever has it last. */
+struct control {
+	const char *what; /* "pausing" */
+	int (*call)(virDomainPtr domain, const struct control *control);
+	unsigned timeout_ms, flags;
+	char *key, *uri, *xml; /* of metadata */
+	struct hypervisor *hypervisor;
+	char uuid[UUID_TEXT_SIZE];
+	struct error err;
+};
+
+static void control_free(void *argument)
+{
+	struct control *control = argument;
+
+	hypervisor_unref(control->hypervisor);
+	free(control->key);
+	free(control->uri);
+	free(control->xml);
+	free(control);
+}
+
+static void control_run(void *argument)
+{
+	struct control *control = argument;
+	cleanup_domain virDomainPtr domain =
+		hypervisor_domain(control->hypervisor, control->uuid, &control->err);
+
+	if (domain && control->call(domain, control) < 0)
+		libvirt_error(&control->err, "%s VM %s", control->what, control->uuid);
+}
+
+/* Makes the call that `wanted` describes; its strings are taken over. */
+static int control_domain(struct hypervisor *hypervisor, const char *uuid,
+	const struct control *wanted, struct error *err)
+{
+	struct control *control = xmemdup(wanted, sizeof(*wanted));
+
+	control->hypervisor = hypervisor_ref(hypervisor);
+	str_copy(control->uuid, sizeof(control->uuid), uuid);
+	if (!deadline_run(control_run, control_free, control, wanted->timeout_ms)) {
+		error_set(err, ERR_HYPERVISOR, "%s VM %s: no answer within %u ms", wanted->what,
+			uuid, wanted->timeout_ms);
+		return error_hint(
+			err, "its QEMU process may hang; a shutdown with force 2 ends it");
+	}
+	int result = 0;
+
+	if (error_is_set(&control->err)) {
+		*err = control->err;
+		result = -1;
+	}
+	control_free(control);
+	return result;
+}
+
+static int call_shutdown(virDomainPtr domain, const struct control *control)
+{
+	return libvirt.virDomainShutdownFlags(domain, control->flags);
+}
+
+int hypervisor_shutdown(struct hypervisor *hypervisor, const char *uuid, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "asking for shutdown of",
+			.call = call_shutdown,
+			.timeout_ms = ASK_MS,
+			.flags = hypervisor_qemu_flags(
+				hypervisor, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN),
+		},
+		err);
+}
+
+static int call_destroy(virDomainPtr domain, const struct control *control)
+{
+	return libvirt.virDomainDestroyFlags(domain, control->flags);
+}
+
+int hypervisor_destroy(
+	struct hypervisor *hypervisor, const char *uuid, bool graceful, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "stopping",
+			.call = call_destroy,
+			.timeout_ms = DESTROY_MS,
+			.flags = graceful ? VIR_DOMAIN_DESTROY_GRACEFUL : 0,
+		},
+		err);
+}
+
+static int call_suspend(virDomainPtr domain, const struct control *control)
+{
+	(void)control;
+	return libvirt.virDomainSuspend(domain);
+}
+
+int hypervisor_suspend(struct hypervisor *hypervisor, const char *uuid, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "pausing",
+			.call = call_suspend,
+			.timeout_ms = CPUS_MS,
+		},
+		err);
+}
+
+static int call_resume(virDomainPtr domain, const struct control *control)
+{
+	(void)control;
+	return libvirt.virDomainResume(domain);
+}
+
+int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "resuming",
+			.call = call_resume,
+			.timeout_ms = CPUS_MS,
+		},
+		err);
+}
+
+static int call_reboot(virDomainPtr domain, const struct control *control)
+{
+	return libvirt.virDomainReboot(domain, control->flags);
+}
+
+static int call_reset(virDomainPtr domain, const struct control *control)
+{
+	(void)control;
+	return libvirt.virDomainReset(domain, 0);
+}
+
+int hypervisor_reboot(
+	struct hypervisor *hypervisor, const char *uuid, bool reset, struct error *err)
+{
+	struct control wanted = {.timeout_ms = ASK_MS};
+
+	wanted.what = reset ? "resetting" : "asking for reboot of";
+	wanted.call = reset ? call_reset : call_reboot;
+	wanted.flags = hypervisor_qemu_flags(hypervisor, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
+	return control_domain(hypervisor, uuid, &wanted, err);
+}
+
+static int call_metadata(virDomainPtr domain, const struct control *control)
+{
+	return libvirt.virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, control->xml,
+		control->key, control->uri, VIR_DOMAIN_AFFECT_CONFIG);
+}
+
+int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
+	const char *uri, const char *xml, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){.what = "writing metadata of",
+			.call = call_metadata,
+			.timeout_ms = METADATA_MS,
+			.key = xstrdup(key),
+			.uri = xstrdup(uri),
+			.xml = xstrdup_or_null(xml)},
+		err);
+}
