@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "guest_check.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "oplog.h"
 #include "recovery.h"
@@ -133,7 +134,10 @@ static int check_boot(
 	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
 			enum_name(&runstate_names, (int)now->runstate));
-	if (vm_ops_check_claims(daemon, uuid, err) || guest_check(daemon, &now->reading.def, err) ||
+	if (lockspace_watch_check(daemon->lockspace, err) ||
+		vm_ops_check_claims(daemon, uuid, err) ||
+		lease_check_vm_free(daemon->store, uuid, err) ||
+		guest_check(daemon, &now->reading.def, err) ||
 		guest_check_memory(daemon, &now->reading.def, false, err))
 		return -1;
 	return check_disks(daemon, &now->reading.def, err) ? -1

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "guest_check.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -44,7 +45,8 @@ static int check_request(struct daemon *daemon, struct intent *intent, struct er
 	if (vmdef_validate(&intent->def, &rules, err))
 		return -1;
 	vmdef_choose_macs(&intent->def);
-	if (guest_check(daemon, &intent->def, err) ||
+	if (lockspace_watch_check(daemon->lockspace, err) ||
+		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		guest_check_memory(daemon, &intent->def, true, err))
 		return -1;

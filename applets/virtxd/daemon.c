@@ -184,10 +184,9 @@ static int open_store(struct daemon *daemon, struct error *err)
 }
 
 /* What was cut while sanlock was away can be settled now. */
-static void on_lockspace_regained(struct daemon *daemon)
+static bool on_lockspace_regained(struct daemon *daemon)
 {
-	if (atomic_load(&daemon->recovered))
-		recovery_resume(daemon);
+	return atomic_load(&daemon->recovered) && recovery_resume(daemon);
 }
 
 /* The operations that recovery settles need the leases. */

@@ -10,13 +10,16 @@
 #include <pthread.h>
 #include <time.h>
 
-#define CHECK_S   2
-#define ANSWER_MS 10000 /* a check that takes longer counts as failed */
-#define STOP_S    2
+#define CHECK_S      2
+#define ANSWER_MS    10000 /* a check that takes longer counts as failed */
+#define STOP_S       2
+#define RETRY_MS     10000 /* after which regained() is called again, and twice that, and so on */
+#define RETRY_MAX_MS 600000
 
 struct lockspace_watch {
 	struct daemon *daemon;
-	void (*regained)(struct daemon *daemon);
+	bool (*regained)(struct daemon *daemon);
+	int64_t retry_at_ms, retry_after_ms; /* regained() is called then; 0: not any more */
 	atomic_bool stopping;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
@@ -70,6 +73,17 @@ static void note_start(struct lockspace_watch *watch)
 	pthread_mutex_unlock(&watch->lock);
 }
 
+static void call_regained(struct lockspace_watch *watch)
+{
+	int64_t after = watch->retry_after_ms;
+
+	if (!after || daemon_monotonic_ms() < watch->retry_at_ms)
+		return;
+	bool done = watch->regained(watch->daemon);
+	watch->retry_at_ms = daemon_monotonic_ms() + after;
+	watch->retry_after_ms = done ? 0 : after * 2 < RETRY_MAX_MS ? after * 2 : RETRY_MAX_MS;
+}
+
 /* One look, and what it asks for. */
 static void keep(struct lockspace_watch *watch)
 {
@@ -83,10 +97,14 @@ static void keep(struct lockspace_watch *watch)
 		error_clear(&err);
 		lockspace_join(store, &watch->stopping, &id, &err);
 	}
-	if (note(watch, id, &err))
-		watch->regained(watch->daemon);
-	if (!error_is_set(&err))
+	if (note(watch, id, &err)) {
+		watch->retry_at_ms = daemon_monotonic_ms();
+		watch->retry_after_ms = RETRY_MS;
+	}
+	if (!error_is_set(&err)) {
+		call_regained(watch);
 		seed_leases_sweep(watch->daemon);
+	}
 }
 
 static void *watch_lockspace(void *context)
@@ -108,7 +126,7 @@ static void *watch_lockspace(void *context)
 }
 
 struct lockspace_watch *lockspace_watch_start(
-	struct daemon *daemon, void (*regained)(struct daemon *daemon), struct error *err)
+	struct daemon *daemon, bool (*regained)(struct daemon *daemon), struct error *err)
 {
 	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
 	pthread_condattr_t monotonic;
@@ -150,6 +168,8 @@ bool lockspace_watch_stop(struct lockspace_watch *watch)
 
 int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
 {
+	if (!watch)
+		return 0;
 	pthread_mutex_lock(&watch->lock);
 	int64_t asked = watch->asked_ms;
 	if (error_is_set(&watch->err))

@@ -16,14 +16,17 @@
 
 struct lockspace_watch;
 
-/* daemon->store is open; keeps daemon->lockid. regained() is called, in the watch's thread, each
- * time the host is in the lockspace again. */
+/*
+ * daemon->store is open; keeps daemon->lockid. regained() is called, in the watch's thread, when
+ * the host is in the lockspace again, and at growing intervals until it is true.
+ */
 struct lockspace_watch *lockspace_watch_start(
-	struct daemon *daemon, void (*regained)(struct daemon *daemon), struct error *err);
+	struct daemon *daemon, bool (*regained)(struct daemon *daemon), struct error *err);
 /* A thread that waits for sanlock is left behind: then false, and the daemon must live on. */
 bool lockspace_watch_stop(struct lockspace_watch *watch);
 
-/* 0 while the host is in the lockspace; ERR_UNAVAILABLE with the reason. Never blocks. */
+/* 0 while the host is in the lockspace, or need not be (NULL); ERR_UNAVAILABLE with the reason.
+ * Never blocks. */
 int lockspace_watch_check(struct lockspace_watch *watch, struct error *err);
 
 #endif

@@ -140,7 +140,7 @@ int readiness_check(struct daemon *daemon, struct error *err)
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
 	if (check_storage(daemon->readiness, err) < 0)
 		return -1;
-	if (daemon->lockspace && lockspace_watch_check(daemon->lockspace, err) < 0)
+	if (lockspace_watch_check(daemon->lockspace, err) < 0)
 		return -1;
 	if (!round)
 		return error_set(err, ERR_UNAVAILABLE, "VMs were not collected yet");

@@ -102,15 +102,17 @@ int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
 }
 
 /* The same, told to the log and to those who ask for the VM. */
-static void settle_vm(struct daemon *daemon, const char *vm)
+static bool settle_vm(struct daemon *daemon, const char *vm)
 {
 	struct error err = {0};
+	bool settled = recovery_settle(daemon, vm, &err) == 0;
 
-	if (recovery_settle(daemon, vm, &err))
+	if (!settled)
 		log_error("interrupted operation is left", "vm", vm, "error", err.message);
 	error_clear(&err);
 	if (collector_refresh(daemon->collector, vm, &err) && err.code != ERR_NOT_FOUND)
 		log_warning("VM cannot be read", "vm", vm, "error", err.message);
+	return settled;
 }
 
 static size_t list_intents(struct daemon *daemon, char (**vms)[UUID_TEXT_SIZE])
@@ -132,10 +134,11 @@ static void settle_intents(struct daemon *daemon)
 		settle_vm(daemon, vms[i]);
 }
 
-void recovery_resume(struct daemon *daemon)
+bool recovery_resume(struct daemon *daemon)
 {
 	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
 	size_t count = list_intents(daemon, &vms);
+	bool all = true;
 
 	for (size_t i = 0; i < count; i++) {
 		struct error ignored = {0};
@@ -146,9 +149,13 @@ void recovery_resume(struct daemon *daemon)
 		if (!operation)
 			continue;
 		operation_commit(operation);
-		settle_vm(daemon, vms[i]);
-		operation_end(operation, NULL);
+		if (!settle_vm(daemon, vms[i])) {
+			all = false;
+			error_set(&ignored, ERR_UNAVAILABLE, "it cannot be settled yet");
+		}
+		operation_end(operation, &ignored);
 	}
+	return all;
 }
 
 /*

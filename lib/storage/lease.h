@@ -52,8 +52,8 @@ int lease_owner(const struct store *store, const char *name, char owner[static U
 void lease_describe_owner(
 	const struct store *store, const char *owner, char text[static LEASE_OWNER_TEXT]);
 
-/* 0 when the VM's own lease is free or there is none: it runs nowhere. ERR_LEASE says where it
- * runs. */
+/* 0 when the VM's own lease is free (or becomes so shortly) or there is none: it runs nowhere.
+ * ERR_LEASE says where it runs. */
 int lease_check_vm_free(const struct store *store, const char *vm, struct error *err);
 
 /* As lease_owner, of a resource file anywhere, for virtx-check-lvb. */

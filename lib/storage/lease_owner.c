@@ -26,42 +26,45 @@ static void find_name(const struct store *store, const char *vm, char name[stati
 		snprintf(name, 256, "%s", reading.def.name);
 }
 
-/* 1 and the host on which the VM runs or is worked on; 0 when nowhere, -1 when nobody can tell. */
-static int find_host(const struct store *store, const char *vm,
-	char host[static LOCKSPACE_HOST_SIZE], struct error *err)
+/* Opens the VM's own lease; -1, also ERR_NOT_FOUND. *ops is this storage's. */
+static int open_vm_lease(const struct store *store, const char *vm, char lease[static 256],
+	const struct lock_manager_ops **ops, struct error *err)
 {
-	char lease[256];
-
 	vm_lease_name(vm, lease);
-	cleanup_close int fd = lease_open(store->root, lease, err);
-	if (fd < 0)
-		return -1;
-	return lock_manager_ops(store->lock_manager)
-		->find_holder(store->root, fd, lease, host, err);
+	*ops = lock_manager_ops(store->lock_manager);
+	return lease_open(store->root, lease, err);
 }
 
 void lease_describe_owner(
 	const struct store *store, const char *owner, char text[static LEASE_OWNER_TEXT])
 {
-	char name[256], host[LOCKSPACE_HOST_SIZE];
+	char name[256], lease[256], host[LOCKSPACE_HOST_SIZE];
+	const struct lock_manager_ops *ops;
 	struct error ignored = {0};
-	int running = find_host(store, owner, host, &ignored);
+	cleanup_close int fd = open_vm_lease(store, owner, lease, &ops, &ignored);
+	bool running = fd >= 0 && ops->find_holder(store->root, fd, lease, host, &ignored) > 0;
 
 	find_name(store, owner, name);
 	snprintf(text, LEASE_OWNER_TEXT, "VM %s%s%s%s%s%s", name, *name ? " (" : "", owner,
-		*name ? ")" : "", running > 0 ? ", running on " : "", running > 0 ? host : "");
+		*name ? ")" : "", running ? ", running on " : "", running ? host : "");
 }
 
 int lease_check_vm_free(const struct store *store, const char *vm, struct error *err)
 {
-	char host[LOCKSPACE_HOST_SIZE];
-	int running = find_host(store, vm, host, err);
+	char lease[256], text[LEASE_OWNER_TEXT];
+	const struct lock_manager_ops *ops;
+	struct error cause = {0};
+	cleanup_close int fd = open_vm_lease(store, vm, lease, &ops, &cause);
 
-	if (running > 0)
-		return error_set(err, ERR_LEASE, "VM %s is running on %s", vm, host);
-	if (running < 0 && err->code == ERR_NOT_FOUND) {
-		error_clear(err);
+	if (fd < 0 && cause.code == ERR_NOT_FOUND)
 		return 0;
+	if (fd >= 0 && ops->check_free(store->root, fd, lease, &cause) == 0)
+		return 0;
+	if (cause.code != ERR_BUSY) {
+		*err = cause;
+		return -1;
 	}
-	return running;
+	lease_describe_owner(store, vm, text);
+	error_set(err, ERR_LEASE, "its lease is in use: %s", text);
+	return error_hint(err, "%s", cause.hint);
 }

@@ -132,6 +132,25 @@ static int run_helper(const struct store *store, const struct work *work, int go
 	return process_run(&process, NULL, err);
 }
 
+/*
+ * Its own words say more than its exit status; a cancellation is ours. When sanlock killed it, it
+ * had no time for words.
+ */
+static void explain(const struct store *store, const struct follow *follow, struct error *err)
+{
+	struct error lost = {0};
+	unsigned id;
+
+	if (err->code != ERR_STORAGE)
+		return;
+	if (error_is_set(&follow->err)) {
+		*err = follow->err;
+	} else if (lockspace_check(store, &id, &lost) < 0) {
+		*err = lost;
+		error_prefix(err, "the lockspace was lost during the work");
+	}
+}
+
 int work_run(const struct store *store, const struct work *work, const struct disk_work *disk_work,
 	uint64_t *inode, struct error *err)
 {
@@ -149,9 +168,8 @@ int work_run(const struct store *store, const struct work *work, const struct di
 	free(follow->path);
 	if (inode)
 		*inode = follow->inode;
-	/* Its own words say more than its exit status; a cancellation is ours. */
-	if (result < 0 && error_is_set(&follow->err) && err->code == ERR_STORAGE)
-		*err = follow->err;
+	if (result < 0)
+		explain(store, follow, err);
 	return result;
 }
 

@@ -102,11 +102,11 @@ hosts_cleanup() {
 	for host in "${!host_pid[@]}"; do
 		[ -z "${virtxd_pid[$host]:-}" ] || kill "${virtxd_pid[$host]}" 2>/dev/null
 		[ -z "${host_libvirtd_pid[$host]:-}" ] || kill "${host_libvirtd_pid[$host]}" 2>/dev/null
-		for file in "$work/$host"/run/qemu/*.pid; do
+		for file in "$work/$host"/run/qemu/*-*.pid; do
 			[ -e "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null
 		done
 		[ -z "${host_virtlogd_pid[$host]:-}" ] || kill "${host_virtlogd_pid[$host]}" 2>/dev/null
-		[ -z "${sanlock_pid[$host]:-}" ] || kill -9 "${sanlock_pid[$host]}" 2>/dev/null
+		[ -z "${sanlock_pid[$host]:-}" ] || sanlock_kill "$host"
 		kill "${host_pid[$host]}" 2>/dev/null
 		if [ "$tap_failed" -ne 0 ]; then
 			tail -n 60 "$work/$host/daemon.log" 2>/dev/null | sed "s/^/# $host: /"
