@@ -88,6 +88,8 @@ static int start_hypervisor(struct daemon *daemon, struct error *err)
 	return daemon->hypervisor ? 0 : -1;
 }
 
+/* The next two: 0 when it is there, -1 when not, 1 when that is not known yet; they take a moment.
+ */
 static int look_for_libvirt(struct daemon *daemon, struct error *why)
 {
 	return hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, why);
@@ -98,7 +100,7 @@ static int look_for_lockspace(struct daemon *daemon, struct error *why)
 	if (lockspace_watch_check(daemon->lockspace, why) == 0)
 		return 0;
 	poll(NULL, 0, WAIT_STEP_MS);
-	return -1;
+	return lockspace_watch_has_tried(daemon->lockspace) ? -1 : 1;
 }
 
 /* Waits as long as the setting `wait` says, with a word every 5 s. */
@@ -113,10 +115,11 @@ static int wait_for(struct daemon *daemon, const char *what,
 	for (;;) {
 		struct error why = {0};
 
-		if (look(daemon, &why) == 0)
+		int found = look(daemon, &why);
+		if (found == 0)
 			return 0;
 		int64_t now = daemon_monotonic_ms();
-		if (now >= limit)
+		if (found < 0 && now >= limit)
 			return error_set(err, ERR_UNAVAILABLE, "%s: %s", what, why.message);
 		if (interrupted(context))
 			return error_set(err, ERR_CANCELLED, "stopped while waiting for %s", what);

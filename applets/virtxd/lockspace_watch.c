@@ -23,7 +23,7 @@ struct lockspace_watch {
 	atomic_bool stopping;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
-	bool ended;
+	bool ended, tried;
 	bool was_member;  /* ever: coming back is told apart from coming */
 	int64_t asked_ms; /* monotonic start of a check that has not ended; 0: none */
 	struct error err; /* why the host is not in the lockspace; empty: it is */
@@ -97,7 +97,11 @@ static void keep(struct lockspace_watch *watch)
 		error_clear(&err);
 		lockspace_join(store, &watch->stopping, &id, &err);
 	}
-	if (note(watch, id, &err)) {
+	bool back = note(watch, id, &err);
+	pthread_mutex_lock(&watch->lock);
+	watch->tried = true;
+	pthread_mutex_unlock(&watch->lock);
+	if (back) {
 		watch->retry_at_ms = daemon_monotonic_ms();
 		watch->retry_after_ms = RETRY_MS;
 	}
@@ -182,4 +186,12 @@ int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
 			"lockspace: sanlock has not answered for %lld s",
 			(long long)(daemon_monotonic_ms() - asked) / 1000);
 	return 0;
+}
+
+bool lockspace_watch_has_tried(struct lockspace_watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	bool tried = watch->tried;
+	pthread_mutex_unlock(&watch->lock);
+	return tried;
 }

@@ -28,5 +28,7 @@ bool lockspace_watch_stop(struct lockspace_watch *watch);
 /* 0 while the host is in the lockspace, or need not be (NULL); ERR_UNAVAILABLE with the reason.
  * Never blocks. */
 int lockspace_watch_check(struct lockspace_watch *watch, struct error *err);
+/* Whether joining has been tried: before that, and it takes its time, a failure says nothing. */
+bool lockspace_watch_has_tried(struct lockspace_watch *watch);
 
 #endif

@@ -354,10 +354,13 @@ static int take_place(const struct store *store, int fd, unsigned known, const a
 int lockspace_join(
 	const struct store *store, const atomic_bool *stop, unsigned *id, struct error *err)
 {
+	uint32_t version, protocol;
 	unsigned known;
 
 	if (lockspace_check(store, id, err) == 0)
 		return 0;
+	if (sanlock_version(0, &version, &protocol) < 0)
+		return -1; /* away, as was found already */
 	error_clear(err);
 	cleanup_close int fd = open_or_make(store, err);
 	if (fd < 0 || read_lockid(store, &known, err) < 0 ||

@@ -140,6 +140,50 @@ is "stop" "$status" 204
 released() { [ "$(value "$(leader "$1")" timestamp)" = 0 ]; }
 ok "the leases are free again" wait_for 10 released "vm-$web"
 
+# It moves to virt2 while it is off, and its leases with it.
+move() { # from to
+	virsh -q -c "$(host_uri "$1")" undefine "$web" >/dev/null
+	mv "$vms/xml/$(uuid_of "$1")/$web.xml" "$vms/xml/$(uuid_of "$2")/"
+	sed -i "s|$work/$1/state|$work/$2/state|g" "$vms/xml/$(uuid_of "$2")/$web.xml"
+	on "$2"
+	api PUT "/vms/$web/register" '{"host":""}'
+	[ "$status" = 201 ]
+}
+ok "it moves to virt2" move virt1 virt2
+api POST "/vms/$web/runstate/boot"
+is "boot" "$status" 204
+ok "the lease is held" wait_for 5 held "$key"
+is "by virt2" "$(value "$(leader "$key")" owner_id)" "$(cat "$vms/xml/$(uuid_of virt2)/lockid")"
+api DELETE "/vms/$web/runstate/boot" '{"force":2}'
+ok "it is released" wait_for 10 released "vm-$web"
+ok "it moves back" move virt2 virt1
+
+# As another implementation makes it: without a lease of its own.
+virsh -q -c "$(host_uri virt1)" dumpxml --inactive "$web" |
+	perl -0pe 's/<lease>\s*<lockspace>[^<]*<\/lockspace>\s*<key>vm-.*?<\/lease>//s' >"$work/web.xml"
+virsh -q -c "$(host_uri virt1)" define "$work/web.xml" >/dev/null
+rm -r "$lock/vm-$web"
+api POST "/vms/$web/runstate/boot"
+is "its first boot" "$status" 204
+ok "gives it its own lease" wait_for 5 held "vm-$web"
+api GET "/vms/$web/xml"
+is "which its domain lists" "$(grep -o '<key>.*</key>' <<<"$body" | tr '\n' ' ')" "<key>vm-$web</key> <key>$key</key> "
+like "and the register" "$(cat "$vms/xml/$(uuid_of virt1)/$web.xml")" "vm-$web"
+api DELETE "/vms/$web/runstate/boot" '{"force":2}'
+ok "it is released" wait_for 10 released "vm-$web"
+
+# A resource that sanlock's own tool made.
+rm -r "$lock/${key:?}"
+mkdir -m 2771 "$lock/$key"
+: >"$lock/$key/$key"
+run_on virt2 sanlock client init -r "$space:$key:$lock/$key/$key:0" -Z 512 -A 1M >/dev/null
+printf %s "$web" | dd of="$lock/$key/$key" bs=512 seek=2002 conv=notrunc,fsync status=none
+api POST "/vms/$web/runstate/boot"
+is "it boots with a resource of sanlock's tool" "$status" 204
+ok "and holds it" wait_for 5 held "$key"
+api DELETE "/vms/$web/runstate/boot" '{"force":2}'
+ok "it is released" wait_for 10 released "$key"
+
 # More managed disks than a process may hold leases.
 many() {
 	local disks=() i
