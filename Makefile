@@ -192,7 +192,7 @@ install: $(O)/virtx $(MAN_PAGES)
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' examples/virtxd.service | \
 		install -m 644 /dev/stdin $(DESTDIR)$(UNITDIR)/virtxd.service
 	$(Q)install -m 644 README.md openapi.yaml LICENSE $(DESTDIR)$(DOCDIR)/
-	$(Q)install -m 644 examples/*.json examples/virtxd.conf $(DESTDIR)$(DOCDIR)/examples/
+	$(Q)install -m 644 examples/*.json examples/*.yaml examples/virtxd.conf $(DESTDIR)$(DOCDIR)/examples/
 	$(Q)[ -e $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf ] || \
 		install -m 640 examples/virtxd.conf $(DESTDIR)$(SYSCONFDIR)/virtx/virtxd.conf
 

@@ -18,6 +18,7 @@ struct client {
 	enum output_format format;
 	bool headers; /* of tables */
 	bool debug;
+	int64_t timeout_s;  /* of waiting */
 	const char *server; /* --api-server, NULL when it was not given */
 	FILE *out, *log;    /* results; errors, warnings and progress */
 	struct http_client *http;

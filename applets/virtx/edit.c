@@ -150,8 +150,9 @@ static int run(struct client *client, struct error *err)
 		return -1;
 	if (edit_draft(client, json_text_at(vm, "uuid"), http_exchange_header(&exchange, "ETag"),
 		    before, path, err) < 0) {
-		fprintf(client->log, "virtx: your text is kept in %s\n", path);
-		return -1;
+		client_report(client, NULL, err);
+		fprintf(client->log, "your text is kept in %s\n", path);
+		return 0; /* reported */
 	}
 	unlink(path);
 	return 0;

@@ -80,16 +80,6 @@ static void add_text(
 		json_add_string(filter, member, option_value(&client->options, option));
 }
 
-static int unknown_state(const struct enum_names *names, const char *text, struct error *err)
-{
-	cleanup_buf struct printbuf *known = buf_new();
-
-	for (int16_t i = 0; i < names->count; i++)
-		buf_format(known, "%s%s", i ? ", " : "", names->names[i]);
-	error_set(err, ERR_USAGE, "\"%s\" is not a %s", text, names->what);
-	return error_hint(err, "there are %s", known->buf);
-}
-
 /* A state by its name or number. */
 static int add_state(struct client *client, const struct enum_names *names,
 	struct json_object *filter, const char *member, struct error *err)
@@ -99,8 +89,10 @@ static int add_state(struct client *client, const struct enum_names *names,
 
 	if (!text)
 		return 0;
-	if (!enum_parse(names, text, &state))
-		return unknown_state(names, text, err);
+	if (!enum_parse(names, text, &state)) {
+		error_set(err, ERR_USAGE, "\"%s\" is not a %s", text, names->what);
+		return enum_hint(names, err);
+	}
 	json_add_int(filter, member, state);
 	return 0;
 }
@@ -173,8 +165,8 @@ static const struct option_row vm_options[] = {
 	{'h', "host", "HOST", "only VMs of that host", COMPLETE_HOST},
 	{'s', "state", "STATE", "only VMs in that state, by name or number", COMPLETE_RUNSTATE},
 	{'v', "vlanid", "NUMBER", "only VMs in that VLAN", 0},
-	{'N', "custom-name", "NAME", "only VMs that have that custom field", 0},
-	{'V', "custom-value", "VALUE", "... with exactly that value", 0},
+	{'N', "custom-name", "NAME", "only VMs with a custom field of that name", 0},
+	{'V', "custom-value", "VALUE", "... with exactly that value (default: empty)", 0},
 	{0, NULL, NULL, NULL, 0},
 };
 

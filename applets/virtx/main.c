@@ -4,6 +4,7 @@
 #include "applets/applets.h"
 #include "base/str.h"
 #include "command.h"
+#include "units.h"
 
 #include <locale.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@ static const char *const formats[] = {[OUTPUT_TABLE] = "table",
 	[OUTPUT_YAML] = "yaml",
 	[OUTPUT_NAME] = "name"};
 
-#define N_FORMATS (sizeof(formats) / sizeof(formats[0]))
+#define DEFAULT_TIMEOUT_S 300
+#define N_FORMATS         (sizeof(formats) / sizeof(formats[0]))
 
 int client_exit_status(const struct error *err)
 {
@@ -76,10 +78,14 @@ static int read_command_line(struct client *client, int argc, char **argv, struc
 static int read_globals(struct client *client, struct error *err)
 {
 	const char *format = option_value(&client->options, "output");
+	const char *timeout = option_value(&client->options, "timeout");
 
 	client->headers = option_count(&client->options, "no-headers") == 0;
 	client->debug = option_count(&client->options, "debug") > 0;
 	client->server = option_value(&client->options, "api-server");
+	if (timeout && !units_parse_seconds(timeout, &client->timeout_s))
+		return error_set(
+			err, ERR_USAGE, "--timeout is a time like 90s or 5m, not \"%s\"", timeout);
 	for (size_t i = 0; format && i < N_FORMATS; i++) {
 		if (str_equal(format, formats[i])) {
 			client->format = (enum output_format)i;
@@ -152,7 +158,7 @@ static int run(struct client *client, int argc, char **argv, struct error *err)
 
 int client_run(int argc, char **argv, FILE *out, FILE *log)
 {
-	struct client client = {.out = out, .log = log};
+	struct client client = {.out = out, .log = log, .timeout_s = DEFAULT_TIMEOUT_S};
 	struct error err = {0};
 
 	/* Widths of characters need a character set of UTF-8, whatever the user's is. */

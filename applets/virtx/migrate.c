@@ -28,8 +28,7 @@ static int follow(struct client *client, const char *id, struct error *err)
 {
 	cleanup_wait struct wait wait = {.client = client};
 
-	if (wait_begin(&wait, client, err) < 0)
-		return -1;
+	wait_begin(&wait, client);
 	for (;;) {
 		cleanup_json struct json_object *answer = NULL;
 

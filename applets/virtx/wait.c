@@ -5,13 +5,11 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "output.h"
-#include "units.h"
 
 #include <time.h>
 
-#define DEFAULT_TIMEOUT_S 300
-#define FIRST_PAUSE_MS    50
-#define LAST_PAUSE_MS     1000
+#define FIRST_PAUSE_MS 50
+#define LAST_PAUSE_MS  1000
 
 static int64_t now_ms(void)
 {
@@ -21,23 +19,17 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Without a deadline. */
-static void begin(struct wait *wait, struct client *client)
+/* timeout_s 0: no deadline. */
+static void begin(struct wait *wait, struct client *client, int64_t timeout_s)
 {
-	*wait = (struct wait){.client = client, .terminal = isatty(fileno(client->log)) == 1};
+	*wait = (struct wait){.client = client,
+		.terminal = isatty(fileno(client->log)) == 1,
+		.deadline_ms = timeout_s ? now_ms() + timeout_s * 1000 : 0};
 }
 
-int wait_begin(struct wait *wait, struct client *client, struct error *err)
+void wait_begin(struct wait *wait, struct client *client)
 {
-	const char *timeout = option_value(&client->options, "timeout");
-	int64_t seconds = DEFAULT_TIMEOUT_S;
-
-	begin(wait, client);
-	if (timeout && !units_parse_seconds(timeout, &seconds))
-		return error_set(
-			err, ERR_USAGE, "--timeout is a time like 90s or 5m, not \"%s\"", timeout);
-	wait->deadline_ms = now_ms() + seconds * 1000;
-	return 0;
+	begin(wait, client, client->timeout_s);
 }
 
 void wait_show(struct wait *wait, const char *phase, int percent)
@@ -98,8 +90,7 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 {
 	cleanup_wait struct wait wait = {.client = client};
 
-	if (wait_begin(&wait, client, err) < 0)
-		return -1;
+	wait_begin(&wait, client);
 	for (;;) {
 		cleanup_exchange struct http_exchange exchange = {
 			.method = "GET", .timeout_ms = wait_left_ms(&wait)};
@@ -148,7 +139,7 @@ static int follow(struct client *client, const char *location, struct json_objec
 {
 	cleanup_wait struct wait wait = {.client = client};
 
-	begin(&wait, client);
+	begin(&wait, client, 0);
 	for (;;) {
 		json_object_put(*operation);
 		if (client_get(client, location, NULL, operation, err) < 0)

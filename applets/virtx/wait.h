@@ -24,8 +24,8 @@ struct wait {
 	char phase[256];
 };
 
-/* Starts with what --timeout says. ERR_USAGE. */
-int wait_begin(struct wait *wait, struct client *client, struct error *err);
+/* Starts with what --timeout says. */
+void wait_begin(struct wait *wait, struct client *client);
 /* Tells what is going on; percent is -1 where nobody knows. */
 void wait_show(struct wait *wait, const char *phase, int percent);
 /* Pauses until it is time to ask again: soon at first, every second at last. ERR_TIMEOUT after the

@@ -84,7 +84,7 @@ static int read_cloud_init(struct json_object *body, struct cloud_init *seed, st
 /* Makes a lease of the VM's, unless it has it. */
 static int claim_lease(struct daemon *daemon, const char *name, const char *uuid, struct error *err)
 {
-	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+	char owner[UUID_TEXT_SIZE];
 	struct error cause = {0};
 
 	if (lease_owner(daemon->store, name, owner, &cause)) {
@@ -94,8 +94,8 @@ static int claim_lease(struct daemon *daemon, const char *name, const char *uuid
 	}
 	if (str_equal(owner, uuid))
 		return 0;
-	lease_describe_owner(daemon->store, owner, text);
-	return error_set(err, ERR_LEASE, "the lease %s of VM %s belongs to %s", name, uuid, text);
+	cleanup_free char *holder = store_name_vm(daemon->store, owner);
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, holder);
 }
 
 /* A VM that another implementation made has no lease of its own before its first boot here. */
@@ -138,7 +138,7 @@ static int check_boot(
 		vm_ops_check_claims(daemon, uuid, err) ||
 		lease_check_vm_free(daemon->store, uuid, err) ||
 		guest_check(daemon, &now->reading.def, err) ||
-		guest_check_memory(daemon, &now->reading.def, false, err))
+		guest_check_memory(daemon, &now->reading.def, err))
 		return -1;
 	return check_disks(daemon, &now->reading.def, err) ? -1
 							   : claim_vm_lease(daemon, uuid, now, err);

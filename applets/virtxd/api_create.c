@@ -14,16 +14,34 @@
 #include "vm_disks.h"
 #include "vm_ops.h"
 
+/* A parameter that is misspelt must not make the VM that was only to be checked. */
+static int read_query(const struct call *call, bool *dry_run, struct error *err)
+{
+	const char *position = call->request->query;
+
+	*dry_run = false;
+	for (;;) {
+		cleanup_free char *name = NULL, *value = NULL;
+		int status = http_query_next(&position, &name, &value, err);
+
+		if (status <= 0)
+			return status;
+		if (!str_equal(name, "dry_run"))
+			return error_set(err, ERR_INVALID,
+				"there is no query parameter \"%.64s\" here", name);
+		if (!str_parse_bool(value, dry_run))
+			return error_set(
+				err, ERR_INVALID, "dry_run: true or false, not %.64s", value);
+	}
+}
+
 /* The definition and its host, as text may say them; nothing is checked against this host yet. */
 static int read_request(struct call *call, struct intent *intent, bool *dry_run, struct error *err)
 {
 	struct json_object *def = NULL;
-	cleanup_free char *host = NULL, *dry = http_request_query(call->request, "dry_run");
+	cleanup_free char *host = NULL;
 
-	*dry_run = false;
-	if (dry && !str_parse_bool(dry, dry_run))
-		return error_set(err, ERR_INVALID, "dry_run: true or false, not %s", dry);
-	if (json_get_object(call->body, "vmdef", "", &def, err) ||
+	if (read_query(call, dry_run, err) || json_get_object(call->body, "vmdef", "", &def, err) ||
 		json_get_string(call->body, "host", "", &host, err))
 		return -1;
 	if (vm_ops_check_host(call, host, err))
@@ -37,8 +55,10 @@ static int read_request(struct call *call, struct intent *intent, bool *dry_run,
 	return 0;
 }
 
-/* Every check that can be made before anything is; the definition is canonical afterwards. */
-static int check_request(struct daemon *daemon, struct intent *intent, struct error *err)
+/* Every check that can be made before anything is; the definition is canonical afterwards, and its
+ * memory held. */
+static int check_request(struct daemon *daemon, struct intent *intent, struct guest_memory *memory,
+	struct error *err)
 {
 	struct vmdef_rules rules = vm_ops_rules(daemon, NULL);
 
@@ -48,7 +68,7 @@ static int check_request(struct daemon *daemon, struct intent *intent, struct er
 	if (lockspace_watch_check(daemon->lockspace, err) ||
 		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
-		guest_check_memory(daemon, &intent->def, true, err))
+		guest_reserve_memory(memory, daemon, intent->vm, &intent->def, err))
 		return -1;
 	return vm_disks_check(daemon, intent, err);
 }
@@ -160,6 +180,7 @@ int api_vms_create(struct call *call, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	cleanup_intent struct intent intent = {0};
+	cleanup_guest_memory struct guest_memory memory = {0};
 	struct operation_key key = {0};
 	char fingerprint[33];
 	bool dry_run;
@@ -171,7 +192,7 @@ int api_vms_create(struct call *call, struct error *err)
 		earlier = answer_earlier(call, &key, err);
 	if (earlier != 0)
 		return earlier > 0 ? 0 : -1;
-	if (check_request(daemon, &intent, err) || check_definition(daemon, &intent, err))
+	if (check_request(daemon, &intent, &memory, err) || check_definition(daemon, &intent, err))
 		return -1;
 	if (dry_run)
 		return call_answer_json(call, 200, vmdef_to_json(&intent.def));

@@ -27,6 +27,18 @@ static int delete_vm(struct daemon *daemon, struct operation *operation, struct 
 	return settle_delete(daemon, operation, intent, complete, err);
 }
 
+/* Tries once more what an earlier delete could not remove. */
+static int delete_left(struct daemon *daemon, const char *uuid, bool *complete, struct error *err)
+{
+	cleanup_intent struct intent rest = {0};
+	struct error none = {0};
+
+	if (recovery_settle(daemon, uuid, err))
+		return -1;
+	*complete = intent_read(daemon->store, uuid, &rest, &none) && none.code == ERR_NOT_FOUND;
+	return 0;
+}
+
 int api_vms_delete(struct call *call, struct error *err)
 {
 	cleanup_intent struct intent intent = {.op = INTENT_DELETE, .forward = true};
@@ -39,7 +51,9 @@ int api_vms_delete(struct call *call, struct error *err)
 	struct operation *operation = vm_ops_begin_short(call, "delete", err);
 	if (!operation)
 		return -1;
-	if (delete_vm(call->daemon, operation, &intent, &complete, err) == 0 && !complete)
+	int result = call->left ? delete_left(call->daemon, intent.vm, &complete, err)
+				: delete_vm(call->daemon, operation, &intent, &complete, err);
+	if (result == 0 && !complete)
 		operation_warn(operation, VM_OPS_LEFT);
 	vm_ops_end(call->daemon, operation, intent.vm, err);
 	return error_is_set(err) ? -1 : vm_ops_answer_removed(call, complete);

@@ -20,7 +20,7 @@ static int answer_some(struct call *call, struct host_filter *filter, struct inv
 		inventory_list_hosts(call->daemon->inventory, filter, page, &list, err) < 0)
 		return -1;
 	memcpy(etag, list.etag, sizeof(etag));
-	return lists_answer(call, etag, true, lists_take_body(&list));
+	return lists_answer(call, etag, lists_take_body(&list));
 }
 
 int api_hosts_list(struct call *call, struct error *err)

@@ -73,7 +73,7 @@ static int check_leases(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
 {
 	for (size_t i = 0; i < def->n_disks; i++) {
-		char name[256], owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+		char name[256], owner[UUID_TEXT_SIZE];
 
 		if (def->disks[i].man != DISK_MANAGED)
 			continue;
@@ -82,8 +82,9 @@ static int check_leases(
 			return error_prefix(err, "disk %s", def->disks[i].path);
 		if (str_equal(owner, uuid))
 			continue;
-		lease_describe_owner(daemon->store, owner, text);
-		return error_set(err, ERR_LEASE, "disk %s belongs to %s", def->disks[i].path, text);
+		cleanup_free char *holder = store_name_vm(daemon->store, owner);
+		return error_set(
+			err, ERR_LEASE, "disk %s belongs to %s", def->disks[i].path, holder);
 	}
 	return 0;
 }

@@ -42,7 +42,7 @@ static int answer_whole(struct call *call, struct error *err)
 	memcpy(etag, whole.etag, sizeof(etag));
 	struct http_body *body = http_body_ref(whole.body);
 	pthread_mutex_unlock(&whole.lock);
-	return lists_answer(call, etag, true, body);
+	return lists_answer(call, etag, body);
 }
 
 static int set_filter(void *filter, const char *name, const char *value, struct error *err)
@@ -60,7 +60,7 @@ static int answer_some(
 		inventory_list_vms(call->daemon->inventory, filter, page, &list, err) < 0)
 		return -1;
 	memcpy(etag, list.etag, sizeof(etag));
-	return lists_answer(call, etag, true, lists_take_body(&list));
+	return lists_answer(call, etag, lists_take_body(&list));
 }
 
 int api_vms_list(struct call *call, struct error *err)
@@ -86,8 +86,17 @@ int api_vms_get(struct call *call, struct error *err)
 	struct http_body *body =
 		collector_get_vm_body(call->daemon->collector, call->vm.uuid, etag, err);
 
-	/* The tag is the definition's: it serves If-Match on update. */
-	return body ? lists_answer(call, etag, false, body) : -1;
+	if (!body)
+		return -1;
+	/*
+	 * The tag is the definition's: it serves If-Match on update. State and figures change
+	 * without it, so If-None-Match says nothing here.
+	 */
+	cleanup_free char *header = xasprintf("\"%s\"", etag);
+
+	http_response_header(call->response, "ETag", header);
+	call->response->body = body;
+	return call_answer(call, 200);
 }
 
 int api_runstate_get(struct call *call, struct error *err)

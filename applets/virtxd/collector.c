@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "console.h"
 #include "local_vms.h"
 #include "oplog.h"
 
@@ -43,7 +44,7 @@ struct collector {
 	bool failed; /* the last round, which was logged */
 
 	pthread_mutex_t host_lock; /* of the figures of the last round */
-	struct host_resource memory, hugepages;
+	struct host_limits limits;
 };
 
 static int64_t monotonic_ns(void)
@@ -199,6 +200,7 @@ static void publish_host(struct collector *collector)
 		.mhz = atomic_load(&collector->mhz),
 		.cpus = collector->cpus,
 	};
+	struct host_limits limits;
 	struct error err = {0};
 
 	if (hypervisor_get_load(collector->daemon->hypervisor, &round.load, &err) == 0)
@@ -210,9 +212,9 @@ static void publish_host(struct collector *collector)
 	host->lockid = (int16_t)atomic_load(&collector->daemon->lockid);
 	host->ts_ms = daemon_now_ms();
 	inventory_put_host(collector->daemon->inventory, host);
+	host_stats_limits(&host_files_system, &round, host, &limits);
 	pthread_mutex_lock(&collector->host_lock);
-	collector->memory = host->memory;
-	collector->hugepages = host->hugepages;
+	collector->limits = limits;
 	pthread_mutex_unlock(&collector->host_lock);
 }
 
@@ -247,6 +249,7 @@ static int make_round(struct collector *collector, struct error *err)
 	put_all(collector, ticket, list, count);
 	local_vms_sweep(collector->vms, ticket);
 	publish_host(collector);
+	console_trim(collector->daemon);
 	atomic_store(&collector->last_round, daemon_monotonic_ms());
 	/* The XML of many VMs was in memory for a moment; it would stay there. */
 	malloc_trim(0);
@@ -455,17 +458,34 @@ bool collector_is_foreign(struct collector *collector, const char *uuid)
 	return local_vms_is_foreign(collector->vms, uuid);
 }
 
+static int64_t limit_mib(struct collector *collector, bool hugepages)
+{
+	pthread_mutex_lock(&collector->host_lock);
+	struct host_limits limits = collector->limits;
+	pthread_mutex_unlock(&collector->host_lock);
+	return hugepages ? limits.hugepages : limits.memory;
+}
+
 int64_t collector_available_mib(struct collector *collector, bool hugepages)
 {
 	struct host_round now = {0};
 
 	/* What VMs reserve is known now; what the rest of the host uses, since the last round. */
 	local_vms_sum(collector->vms, &now);
-	pthread_mutex_lock(&collector->host_lock);
-	struct host_resource of = hugepages ? collector->hugepages : collector->memory;
-	pthread_mutex_unlock(&collector->host_lock);
-	int64_t reserved = hugepages ? now.vms_hugepages_mib : now.vms_memory_mib;
-	return (int64_t)of.total - reserved - of.used_os;
+	return limit_mib(collector, hugepages) -
+	       (hugepages ? now.vms_hugepages_mib : now.vms_memory_mib);
+}
+
+bool collector_reserve(struct collector *collector, const char *uuid, bool hugepages, int32_t mib,
+	int64_t *available_mib)
+{
+	return local_vms_reserve(collector->vms, uuid, hugepages, mib,
+		limit_mib(collector, hugepages), available_mib);
+}
+
+void collector_release(struct collector *collector, const char *uuid)
+{
+	local_vms_release(collector->vms, uuid);
 }
 
 int64_t collector_last_round(struct collector *collector)

@@ -42,8 +42,12 @@ int collector_check_own(struct collector *collector, const char *uuid, struct er
 /* True for a VM that VirtX did not make, and for one that is not there. */
 bool collector_is_foreign(struct collector *collector, const char *uuid);
 
-/* MiB that a VM may take now: availablevms of memory or of huge pages. */
+/* MiB of memory or of huge pages that VMs may still take (host_stats_limits); may be negative. */
 int64_t collector_available_mib(struct collector *collector, bool hugepages);
+/* Takes some of them for a VM that is about to be made: see local_vms_reserve. */
+bool collector_reserve(struct collector *collector, const char *uuid, bool hugepages, int32_t mib,
+	int64_t *available_mib);
+void collector_release(struct collector *collector, const char *uuid);
 
 /* Monotonic ms of the last finished round, for readiness and the watchdog; 0: none yet. */
 int64_t collector_last_round(struct collector *collector);

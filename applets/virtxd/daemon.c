@@ -167,6 +167,18 @@ static int learn_host(struct daemon *daemon, struct error *err)
 	return 0;
 }
 
+/* "web-01 (UUID)", for errors of the storage. */
+static char *name_vm(void *context, const char *uuid)
+{
+	struct daemon *daemon = context;
+	struct vm_place vm;
+	struct error ignored = {0};
+
+	if (inventory_find_vm(daemon->inventory, uuid, &vm, &ignored) < 0)
+		return NULL;
+	return xasprintf("%s (%s)", vm.name, uuid);
+}
+
 /* Standalone makes its own storage at the first start. */
 static int open_store(struct daemon *daemon, struct error *err)
 {
@@ -181,6 +193,8 @@ static int open_store(struct daemon *daemon, struct error *err)
 			.host_uuid = daemon->host_uuid,
 			.lock_manager = (enum lock_manager)settings->lock_manager,
 			.sanlock_io_timeout = (unsigned)settings->sanlock_io_timeout,
+			.name_vm = name_vm,
+			.context = daemon,
 		},
 		err);
 	return daemon->store ? 0 : -1;

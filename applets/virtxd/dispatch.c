@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From a request to its handler, in this order: 403 Host and Origin, 404 and 405, 415, 400 JSON,
- * 404 {id}, 503 owner elsewhere, 503 libvirt away, 422 foreign, 500 not understood, 422 wrong
- * state. What a route's flags ask for is checked here, so that no handler forgets it.
+ * 404 {id}, 503 owner elsewhere, 503 libvirt or storage away, 422 foreign, 500 not understood, 422
+ * wrong state. What a route's flags ask for is checked here, so that no handler forgets it.
  */
 #include "access.h"
 #include "background.h"
@@ -13,7 +13,9 @@
 #include "http/problem.h"
 #include "model/json.h"
 #include "path.h"
+#include "readiness.h"
 #include "routes.h"
+#include "vm_ops.h"
 
 #include <strings.h>
 
@@ -119,8 +121,12 @@ static int find_subject(struct call *call, struct error *err)
 	struct inventory *inventory = call->daemon->inventory;
 
 	if (call->route->flags & ROUTE_VM) {
-		if (inventory_find_vm(inventory, call->id, &call->vm, err) < 0)
-			return -1;
+		if (inventory_find_vm(inventory, call->id, &call->vm, err) < 0) {
+			call->left = call->route->flags & ROUTE_LEFT && vm_ops_find_left(call);
+			if (!call->left)
+				return -1;
+			error_clear(err);
+		}
 		return check_owner(call, call->vm.host_uuid, err);
 	}
 	if (call->route->flags & ROUTE_HOST) {
@@ -139,7 +145,9 @@ static int check_state(const struct call *call, struct error *err)
 	if (flags & ROUTE_LIBVIRT &&
 		!hypervisor_is_connected(call->daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
-	if (flags & ROUTE_OWN &&
+	if (flags & ROUTE_STORAGE && readiness_check_storage(call->daemon->readiness, err) < 0)
+		return -1;
+	if (flags & ROUTE_OWN && !call->left &&
 		collector_check_own(call->daemon->collector, call->vm.uuid, err) < 0)
 		return -1;
 	if (flags & ROUTE_OFF && call->vm.runstate != RUNSTATE_POWEROFF &&

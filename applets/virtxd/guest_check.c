@@ -125,20 +125,46 @@ int guest_check(struct daemon *daemon, const struct vmdef *def, struct error *er
 	return check_nets(daemon, def, err);
 }
 
-int guest_check_memory(
-	struct daemon *daemon, const struct vmdef *def, bool is_new, struct error *err)
+static int refuse_memory(
+	struct daemon *daemon, const struct vmdef *def, int64_t available, struct error *err)
 {
-	int64_t available = collector_available_mib(daemon->collector, def->hugepages);
-	int64_t own = is_new ? 0 : def->memory_mib;
-
-	if (daemon->settings.overcommit || available + own >= def->memory_mib)
-		return 0;
 	error_set(err, ERR_CAPACITY,
 		"memory: VM %s needs %" PRId32 " MiB%s, host %s has %" PRId64 " MiB available",
 		def->name, def->memory_mib, def->hugepages ? " of huge pages" : "",
-		daemon->host_name, available + own > 0 ? available + own : 0);
+		daemon->host_name, available > 0 ? available : 0);
 	return error_hint(err,
 		def->hugepages
 			? "reserve more huge pages (vm.nr_hugepages), or set memory.hp to false"
 			: "give it less, remove another VM, or set overcommit = yes");
+}
+
+int guest_check_memory(struct daemon *daemon, const struct vmdef *def, struct error *err)
+{
+	int64_t available =
+		collector_available_mib(daemon->collector, def->hugepages) + def->memory_mib;
+
+	if (daemon->settings.overcommit || available >= def->memory_mib)
+		return 0;
+	return refuse_memory(daemon, def, available, err);
+}
+
+int guest_reserve_memory(struct guest_memory *memory, struct daemon *daemon, const char *uuid,
+	const struct vmdef *def, struct error *err)
+{
+	int64_t available;
+
+	if (daemon->settings.overcommit)
+		return 0;
+	if (!collector_reserve(
+		    daemon->collector, uuid, def->hugepages, def->memory_mib, &available))
+		return refuse_memory(daemon, def, available, err);
+	memory->daemon = daemon;
+	str_copy(memory->uuid, sizeof(memory->uuid), uuid);
+	return 0;
+}
+
+void guest_release_memory(struct guest_memory *memory)
+{
+	if (memory->daemon)
+		collector_release(memory->daemon->collector, memory->uuid);
 }

@@ -17,11 +17,23 @@ int guest_check_macs(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err);
 
 /*
- * Whether its memory can be had, unless the configuration allows overcommit: ERR_CAPACITY with both
- * figures. A VM that is defined is part of what is reserved already, one that is not (is_new) comes
- * on top.
+ * Whether a VM that is defined, and so has its part of what is reserved, can have its memory,
+ * unless the configuration allows overcommit: ERR_CAPACITY with both figures.
  */
-int guest_check_memory(
-	struct daemon *daemon, const struct vmdef *def, bool is_new, struct error *err);
+int guest_check_memory(struct daemon *daemon, const struct vmdef *def, struct error *err);
+
+/* Memory that is held for a VM while it is made; zeroed: none. */
+struct guest_memory {
+	struct daemon *daemon;
+	char uuid[UUID_TEXT_SIZE];
+};
+/*
+ * The same for a VM that is not defined yet: its memory is held, so that of two that come at once
+ * but do not fit together one is refused.
+ */
+int guest_reserve_memory(struct guest_memory *memory, struct daemon *daemon, const char *uuid,
+	const struct vmdef *def, struct error *err);
+void guest_release_memory(struct guest_memory *memory);
+#define cleanup_guest_memory CLEANUP(guest_release_memory)
 
 #endif

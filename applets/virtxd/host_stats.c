@@ -192,6 +192,20 @@ void host_stats_compute(const struct host_files *files, const struct host_round 
 	compute_processor(files, round, last, host);
 }
 
+void host_stats_limits(const struct host_files *files, const struct host_round *round,
+	const struct host *host, struct host_limits *limits)
+{
+	cleanup_free char *meminfo = read_text(files->meminfo);
+	int64_t total = meminfo_value(meminfo, "MemTotal") / 1024 - host->hugepages.total;
+	int64_t available = meminfo_value(meminfo, "MemAvailable") / 1024;
+	int64_t others = total - available - round->vms_resident_mib;
+
+	if (!available) /* not told */
+		others = host->memory.used_os;
+	limits->memory = host->memory.total - (others > 0 ? others : 0);
+	limits->hugepages = (int64_t)host->hugepages.total - host->hugepages.used_os;
+}
+
 uint64_t host_stats_rate(uint64_t before, uint64_t now, int64_t interval_ns)
 {
 	if (interval_ns <= 0 || now <= before)

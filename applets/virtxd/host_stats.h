@@ -51,6 +51,17 @@ struct host_last {
 void host_stats_compute(const struct host_files *files, const struct host_round *round,
 	struct host_last *last, struct host *host);
 
+/*
+ * MiB that all VMs together may have, as admission sees it: total without what the rest of the host
+ * really needs. Of memory that is less than used_os: caches count as used there, but the kernel
+ * gives them up. After host_stats_compute() with the same round.
+ */
+struct host_limits {
+	int64_t memory, hugepages;
+};
+void host_stats_limits(const struct host_files *files, const struct host_round *round,
+	const struct host *host, struct host_limits *limits);
+
 /* Growth of a counter per second over an interval; 0 when it went backwards or there is no
  * interval. */
 uint64_t host_stats_rate(uint64_t before, uint64_t now, int64_t interval_ns);

@@ -61,11 +61,11 @@ static bool is_unchanged(const struct call *call, const char *etag)
 	return str_equal(known, "*") || strstr(known, quoted);
 }
 
-int lists_answer(struct call *call, const char *etag, bool weak, struct http_body *body)
+int lists_answer(struct call *call, const char *etag, struct http_body *body)
 {
 	char header[24];
 
-	snprintf(header, sizeof(header), "%s\"%s\"", weak ? "W/" : "", etag);
+	snprintf(header, sizeof(header), "W/\"%s\"", etag); /* ts may differ */
 	http_response_header(call->response, "ETag", header);
 	if (is_unchanged(call, etag)) {
 		http_body_unref(body);

@@ -16,9 +16,9 @@ int lists_read_query(struct call *call,
 
 /*
  * Answers 200 with the body, a reference to which it takes over, or 304 when If-None-Match has the
- * tag. Weak tags are for content whose bytes may change under the same tag.
+ * tag.
  */
-int lists_answer(struct call *call, const char *etag, bool weak, struct http_body *body);
+int lists_answer(struct call *call, const char *etag, struct http_body *body);
 
 /* As a body; frees what the list holds. */
 struct http_body *lists_take_body(struct inventory_list *list);

@@ -12,9 +12,11 @@
 
 struct entry {
 	char uuid[UUID_TEXT_SIZE];
-	uint64_t ticket; /* of the reading it shows */
-	bool gone;       /* removed; kept until no older reading can be under way */
-	bool marked;     /* its XML is to be read */
+	uint64_t ticket;         /* of the reading it shows */
+	bool gone;               /* removed; kept until no older reading can be under way */
+	bool marked;             /* its XML is to be read */
+	bool reserved_hugepages; /* what reserved_mib is of */
+	int32_t reserved_mib;    /* for one that is being made: while it is gone; 0: none */
 	struct vm vm;
 	char *why; /* its definition is not known; NULL: it is */
 	char etag[17];
@@ -278,7 +280,7 @@ void local_vms_sweep(struct local_vms *vms, uint64_t ticket)
 			continue;
 		if (!entry->gone) {
 			remove_entry(vms, entry, ticket);
-		} else {
+		} else if (!entry->reserved_mib) {
 			lh_table_delete_entry(vms->entries, at);
 			entry_free(entry);
 		}
@@ -286,26 +288,64 @@ void local_vms_sweep(struct local_vms *vms, uint64_t ticket)
 	pthread_mutex_unlock(&vms->lock);
 }
 
-void local_vms_sum(struct local_vms *vms, struct host_round *round)
+/* Called with the lock held. */
+static void sum_all(const struct local_vms *vms, struct host_round *round)
 {
 	struct lh_entry *at;
 
-	pthread_mutex_lock(&vms->lock);
 	lh_foreach(vms->entries, at)
 	{
 		const struct entry *entry = lh_entry_v(at);
 		const struct vmstats *stats = &entry->vm.stats;
+		bool hugepages = entry->gone ? entry->reserved_hugepages : entry->vm.def.hugepages;
+		int64_t mib = entry->gone ? entry->reserved_mib : stats->memory_capacity_mib;
 
+		if (hugepages)
+			round->vms_hugepages_mib += mib;
+		else
+			round->vms_memory_mib += mib;
 		if (entry->gone)
 			continue;
-		if (entry->vm.def.hugepages)
-			round->vms_hugepages_mib += stats->memory_capacity_mib;
-		else
-			round->vms_memory_mib += stats->memory_capacity_mib;
 		round->vms_resident_mib += stats->memory_used_mib;
 		round->vms_mhz += stats->mhz_used;
 		round->vms_vcpus += entry->vcpus;
 	}
+}
+
+void local_vms_sum(struct local_vms *vms, struct host_round *round)
+{
+	pthread_mutex_lock(&vms->lock);
+	sum_all(vms, round);
+	pthread_mutex_unlock(&vms->lock);
+}
+
+bool local_vms_reserve(struct local_vms *vms, const char *uuid, bool hugepages, int32_t mib,
+	int64_t limit_mib, int64_t *left_mib)
+{
+	struct host_round now = {0};
+
+	pthread_mutex_lock(&vms->lock);
+	sum_all(vms, &now);
+	*left_mib = limit_mib - (hugepages ? now.vms_hugepages_mib : now.vms_memory_mib);
+	bool fits = mib <= *left_mib;
+	if (fits) {
+		struct entry *entry = find_any(vms, uuid);
+
+		if (!entry)
+			entry = make(vms, uuid);
+		entry->reserved_hugepages = hugepages;
+		entry->reserved_mib = mib;
+	}
+	pthread_mutex_unlock(&vms->lock);
+	return fits;
+}
+
+void local_vms_release(struct local_vms *vms, const char *uuid)
+{
+	pthread_mutex_lock(&vms->lock);
+	struct entry *entry = find_any(vms, uuid);
+	if (entry)
+		entry->reserved_mib = 0;
 	pthread_mutex_unlock(&vms->lock);
 }
 

@@ -58,6 +58,15 @@ void local_vms_sweep(struct local_vms *vms, uint64_t ticket);
 /* Fills the sums over all VMs. */
 void local_vms_sum(struct local_vms *vms, struct host_round *round);
 
+/*
+ * Memory of a VM that is about to be made: it counts in local_vms_sum() until the VM is put or it
+ * is released. False, and nothing is noted, when all such memory (of huge pages, or other) would be
+ * more than limit_mib; *left_mib: what is left below it.
+ */
+bool local_vms_reserve(struct local_vms *vms, const char *uuid, bool hugepages, int32_t mib,
+	int64_t limit_mib, int64_t *left_mib);
+void local_vms_release(struct local_vms *vms, const char *uuid);
+
 /* A deep copy; ERR_NOT_FOUND. */
 int local_vms_get(struct local_vms *vms, const char *uuid, struct vm *vm, struct error *err);
 /* The Vm object; a reference for the caller. NULL: ERR_NOT_FOUND, ERR_STORED_DATA. */

@@ -115,7 +115,7 @@ bool readiness_stop(struct readiness *readiness)
 	return ended;
 }
 
-static int check_storage(struct readiness *readiness, struct error *err)
+int readiness_check_storage(struct readiness *readiness, struct error *err)
 {
 	pthread_mutex_lock(&readiness->lock);
 	int64_t silent = daemon_monotonic_ms() - readiness->good_ms;
@@ -138,7 +138,7 @@ int readiness_check(struct daemon *daemon, struct error *err)
 
 	if (!hypervisor_is_connected(daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
-	if (check_storage(daemon->readiness, err) < 0)
+	if (readiness_check_storage(daemon->readiness, err) < 0)
 		return -1;
 	if (lockspace_watch_check(daemon->lockspace, err) < 0)
 		return -1;

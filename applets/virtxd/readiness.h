@@ -13,6 +13,8 @@ struct readiness *readiness_start(struct daemon *daemon, struct error *err);
 /* A thread that hangs in the storage is left behind: then false, and daemon->store must live on. */
 bool readiness_stop(struct readiness *readiness);
 
+/* 0 while the storage answers; ERR_UNAVAILABLE with the reason. Never blocks. */
+int readiness_check_storage(struct readiness *readiness, struct error *err);
 /* 0 when everything is there; ERR_UNAVAILABLE with what is not. Never blocks. */
 int readiness_check(struct daemon *daemon, struct error *err);
 

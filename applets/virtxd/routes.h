@@ -22,6 +22,8 @@ enum route_flags {
 	ROUTE_LIBVIRT = 1 << 8,    /* 503 while libvirt is away */
 	ROUTE_LONG = 1 << 9,       /* may take minutes; Prefer: respond-async */
 	ROUTE_ARGUMENTS = 1 << 10, /* takes a JSON body, but works without one */
+	ROUTE_LEFT = 1 << 11,      /* also for a VM of which a delete left something, by its UUID */
+	ROUTE_STORAGE = 1 << 12,   /* 503 while the storage is away, rather than waiting for it */
 };
 
 struct call {
@@ -31,6 +33,7 @@ struct call {
 	struct http_response *response;
 	char id[256];              /* {id} as given, decoded */
 	struct vm_place vm;        /* with ROUTE_VM */
+	bool left;                 /* with ROUTE_LEFT: the VM is gone, what it left is not */
 	char host[UUID_TEXT_SIZE]; /* with ROUTE_HOST */
 	struct json_object *body;  /* NULL: none or null */
 	struct background

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "collector.h"
 #include "console.h"
+#include "intent.h"
 #include "storage/register.h"
 
 #include <strings.h>
@@ -100,6 +101,22 @@ int vm_ops_check_host(struct call *call, const char *host, struct error *err)
 		return 0;
 	return error_set(err, ERR_UNAVAILABLE, "host: %s cannot be reached from host %s", host,
 		daemon->host_name);
+}
+
+bool vm_ops_find_left(struct call *call)
+{
+	struct daemon *daemon = call->daemon;
+	cleanup_intent struct intent intent = {0};
+	struct vm_place vm = {.runstate = RUNSTATE_POWEROFF};
+	struct error none = {0};
+
+	if (!uuid_canonical(call->id, vm.uuid) ||
+		intent_read(daemon->store, vm.uuid, &intent, &none) || intent.op != INTENT_DELETE)
+		return false;
+	(void)str_copy(vm.host_uuid, sizeof(vm.host_uuid), daemon->host_uuid);
+	(void)str_copy(vm.name, sizeof(vm.name), intent.def.name);
+	call->vm = vm;
+	return true;
 }
 
 int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err)

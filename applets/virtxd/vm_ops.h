@@ -37,6 +37,10 @@ void vm_ops_end(struct daemon *daemon, struct operation *operation, const char *
  * ERR_UNAVAILABLE, ERR_AMBIGUOUS. */
 int vm_ops_check_host(struct call *call, const char *host, struct error *err);
 
+/* Whether {id} is the UUID of a VM that is gone but for what its delete left; then call->vm is
+ * that. */
+bool vm_ops_find_left(struct call *call);
+
 /* A VM that the register lists under another host too is neither started nor changed nor deleted:
  * ERR_REGISTER. */
 int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err);

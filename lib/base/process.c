@@ -2,6 +2,7 @@
 /* Running outside programs: see process.h. */
 #include "base/process.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -42,14 +43,6 @@ static void run_cleanup(struct run *run)
 	mem_cleanup_close(&run->out);
 	mem_cleanup_close(&run->errors);
 	free(run->output);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* The file to execute; NULL when PATH has none. Done before fork: a child of threads may not
@@ -302,9 +295,9 @@ static int drain(struct run *run, struct error *err)
 static int run_follow(struct run *run, struct error *err)
 {
 	const struct process *process = run->process;
-	int64_t deadline = now_ms() + (int64_t)process->timeout_s * 1000;
+	int64_t deadline = clock_ms() + (int64_t)process->timeout_s * 1000;
 	bool wake = process->timeout_s || process->cancel || process->on_tick;
-	int64_t next_tick = now_ms() + TICK_MS;
+	int64_t next_tick = clock_ms() + TICK_MS;
 
 	for (;;) {
 		struct pollfd fds[] = {
@@ -322,12 +315,12 @@ static int run_follow(struct run *run, struct error *err)
 			return drain(run, err);
 		if (process->cancel && atomic_load(process->cancel))
 			return error_set(err, ERR_CANCELLED, "%s was cancelled", process->argv[0]);
-		if (process->timeout_s && now_ms() >= deadline)
+		if (process->timeout_s && clock_ms() >= deadline)
 			return error_set(err, ERR_TIMEOUT, "%s took more than %u seconds",
 				process->argv[0], process->timeout_s);
-		if (process->on_tick && now_ms() >= next_tick) {
+		if (process->on_tick && clock_ms() >= next_tick) {
 			process->on_tick(process->context);
-			next_tick = now_ms() + TICK_MS;
+			next_tick = clock_ms() + TICK_MS;
 		}
 	}
 }

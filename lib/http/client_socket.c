@@ -3,6 +3,7 @@
  */
 #include "http/client_socket.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -14,17 +15,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 int64_t client_socket_deadline(unsigned ms)
 {
-	return now_ms() + ms;
+	return clock_ms() + ms;
 }
 
 /* 0 when one of the events came, -1 with errno. */
@@ -32,7 +25,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 {
 	for (;;) {
 		struct pollfd entry = {.fd = fd, .events = events};
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 		int ready;
 
 		if (left <= 0) {

@@ -5,6 +5,7 @@
  */
 #include "http/server_private.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "http/problem.h"
@@ -65,7 +66,7 @@ static void grow_input(struct exchange *exchange)
 static void enter(struct connection *connection, enum phase phase, unsigned ms)
 {
 	connection->phase = phase;
-	connection->since = server_now_ms();
+	connection->since = clock_ms();
 	connection->deadline = connection->since + ms;
 }
 
@@ -135,7 +136,7 @@ static enum step answer(
 	atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
 	if (server->config.on_done)
 		server->config.on_done(server->config.context, &exchange->request, status,
-			server_now_us() - exchange->started_us);
+			clock_us() - exchange->started_us);
 	finish_exchange(worker, connection);
 	if (sent == SEND_BROKEN)
 		return STEP_CLOSE;
@@ -277,7 +278,7 @@ static enum step parse_head(struct worker *worker, struct connection *connection
 	if (fits && len + BODY_ROOM > exchange->input_capacity)
 		grow_input(exchange);
 	exchange->head_len = len;
-	exchange->started_us = server_now_us();
+	exchange->started_us = clock_us();
 	if (fits)
 		good = http_request_parse(exchange->input, len, request, &err) == 0;
 	else

@@ -5,27 +5,12 @@
  */
 #include "http/server_private.h"
 
+#include "base/clock.h"
 #include <malloc.h>
 #include <time.h>
 
 #define TURN_MS 250
 #define FLOOD   64 /* connections from which on their memory is worth returning */
-
-int64_t server_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t server_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
 
 /* How badly a connection is placed: tier first, then the score. Larger goes first. */
 struct rank {
@@ -85,7 +70,7 @@ bool evict_worst(struct http_server *server)
 {
 	struct connection *worst = NULL;
 	struct rank worst_rank = {.tier = -1};
-	int64_t now = server_now_ms();
+	int64_t now = clock_ms();
 	bool mine;
 
 	pthread_mutex_lock(&server->lock);
@@ -162,7 +147,7 @@ static struct connection *take_all(struct http_server *server,
 	bool (*test)(const struct connection *connection, int64_t now), unsigned *others)
 {
 	struct connection *taken = NULL;
-	int64_t now = server_now_ms();
+	int64_t now = clock_ms();
 
 	*others = 0;
 	pthread_mutex_lock(&server->lock);
@@ -234,7 +219,7 @@ unsigned evict_waiting(struct http_server *server)
 /* A worker that has been at it for a whole turn must not keep the others from polling. */
 static void relieve_pollers(struct http_server *server)
 {
-	int64_t now = server_now_ms();
+	int64_t now = clock_ms();
 
 	for (unsigned i = 0; i < server->config.threads; i++) {
 		struct worker *worker = &server->workers[i];
@@ -277,7 +262,7 @@ void *housekeeping_run(void *argument)
 
 	pthread_mutex_lock(&server->lock);
 	while (!atomic_load(&server->ended)) {
-		struct timespec until;
+		struct timespec until = clock_after(TURN_MS);
 
 		pthread_mutex_unlock(&server->lock);
 		expire(server);
@@ -285,11 +270,7 @@ void *housekeeping_run(void *argument)
 		return_memory(server, &peak);
 		if (!atomic_load(&server->stopping))
 			wake_listeners(server);
-		atomic_store(&server->heartbeat, server_now_ms());
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += TURN_MS * 1000000L;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
+		atomic_store(&server->heartbeat, clock_ms());
 		pthread_mutex_lock(&server->lock);
 		if (!atomic_load(&server->ended))
 			pthread_cond_timedwait(&server->changed, &server->lock, &until);

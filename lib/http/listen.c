@@ -2,6 +2,7 @@
 /* Listening sockets: addresses to sockets, and new connections to places. */
 #include "http/server_private.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -175,7 +176,7 @@ static void admit(struct http_server *server, int fd, const struct sockaddr_stor
 	c->is_peer = is_peer;
 	c->has_served = c->close = false;
 	c->phase = PHASE_IDLE;
-	c->since = server_now_ms();
+	c->since = clock_ms();
 	c->deadline = c->since + server->config.header_ms;
 	c->address_count = &server->addresses[address_bucket(address)];
 	(*c->address_count)++;

@@ -9,6 +9,7 @@
  */
 #include "http/server_private.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -87,7 +88,7 @@ void *reception_run(void *argument)
 			atomic_store(&worker->polls, true);
 		}
 		worker->n_events = epoll_wait(server->epoll, worker->events, EVENT_BATCH, -1);
-		atomic_store(&worker->busy_since, server_now_ms());
+		atomic_store(&worker->busy_since, clock_ms());
 		for (worker->event = 0; worker->event < worker->n_events; worker->event++)
 			handle_event(worker, worker->events[worker->event].data.ptr);
 	}

@@ -2,6 +2,7 @@
 /* Start, stop and figures of the server. */
 #include "http/server.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "http/server_private.h"
 
@@ -61,21 +62,17 @@ static unsigned poller_places(unsigned threads)
 static struct http_server *server_new(const struct http_server_config *config)
 {
 	struct http_server *server = xcalloc(1, sizeof(*server));
-	pthread_condattr_t attributes;
 	unsigned random = 0;
 
 	server->config = *config;
 	set_defaults(&server->config);
 	server->config.listen = NULL; /* the caller's; opened at once */
 	pthread_mutex_init(&server->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&server->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	clock_cond_init(&server->changed);
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
-		random = (unsigned)server_now_us();
+		random = (unsigned)clock_us();
 	snprintf(server->id_prefix, sizeof(server->id_prefix), "%08x", random);
-	atomic_store(&server->heartbeat, server_now_ms());
+	atomic_store(&server->heartbeat, clock_ms());
 	sem_init(&server->pollers, 0, poller_places(server->config.threads));
 	server->epoll = -1;
 	server->wake = (struct source){SOURCE_WAKE, -1};
@@ -155,10 +152,8 @@ static void wait_for_workers(struct http_server *server)
 
 		/* Outside handlers nothing blocks, so this ends. */
 		while (!worker->done && !atomic_load(&worker->in_handler)) {
-			struct timespec until;
+			struct timespec until = clock_after(1000);
 
-			clock_gettime(CLOCK_MONOTONIC, &until);
-			until.tv_sec++;
 			pthread_cond_timedwait(&server->changed, &server->lock, &until);
 		}
 	}
@@ -286,14 +281,14 @@ int64_t http_server_heartbeat(struct http_server *server)
 
 unsigned http_server_stop(struct http_server *server, unsigned grace_ms)
 {
-	int64_t deadline = server_now_ms() + grace_ms;
+	int64_t deadline = clock_ms() + grace_ms;
 	unsigned left;
 
 	atomic_store(&server->stopping, true);
 	/* Refuses new connections at once; workers may still hold the descriptors. */
 	for (size_t i = 0; i < server->n_listeners; i++)
 		shutdown(server->listeners[i].source.fd, SHUT_RDWR);
-	while (evict_waiting(server) && server_now_ms() < deadline)
+	while (evict_waiting(server) && clock_ms() < deadline)
 		nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
 	left = end_threads(server);
 	close_listeners(server);

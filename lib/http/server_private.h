@@ -143,8 +143,6 @@ struct http_server {
 };
 
 /* Monotonic; the first is coarse (a few ms) and cheap. */
-int64_t server_now_ms(void);
-int64_t server_now_us(void);
 
 /* server.c */
 /* Drops a reference; with the last one the server goes, and what it still has of connections. */

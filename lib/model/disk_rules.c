@@ -82,7 +82,7 @@ static int check_place(const struct disk *disk, const char *where, const struct 
 		error_set(err, ERR_INVALID, "%s.path: %s is neither below %s/ds/ nor below /dev/",
 			where, disk->path, rules->vms_dir);
 		return error_hint(err,
-			"Images live below %s/ds/ here; a relative path is taken from there",
+			"images live below %s/ds/ here; a relative path is taken from there",
 			rules->vms_dir);
 	}
 	if (is_new && disk->man == DISK_MANAGED && disk->device != DISK_DEVICE_LUN)

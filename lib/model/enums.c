@@ -2,6 +2,7 @@
 /* The names of the API's numbers: one row per enum, the index is the value on the wire. */
 #include "model/enums.h"
 
+#include "base/buf.h"
 #include "base/str.h"
 
 #include <strings.h>
@@ -46,4 +47,13 @@ bool enum_parse(const struct enum_names *names, const char *text, int16_t *value
 		}
 	}
 	return false;
+}
+
+int enum_hint(const struct enum_names *names, struct error *err)
+{
+	cleanup_buf struct printbuf *list = buf_new();
+
+	for (int16_t i = 0; i < names->count; i++)
+		buf_format(list, "%s%s", i ? ", " : "", names->names[i]);
+	return error_hint(err, "one of %s, or its number", list->buf);
 }

@@ -3,6 +3,8 @@
 #ifndef MODEL_ENUMS_H
 #define MODEL_ENUMS_H
 
+#include "base/error.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,5 +64,7 @@ const char *enum_name(const struct enum_names *names, int value);
 
 /* A value from its name or its number; false when it is neither. */
 bool enum_parse(const struct enum_names *names, const char *text, int16_t *value);
+/* Sets the hint of an error about a value that is none: "one of ..., or its number". Returns -1. */
+int enum_hint(const struct enum_names *names, struct error *err);
 
 #endif

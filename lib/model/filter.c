@@ -143,14 +143,23 @@ static int set_state(const struct field *field, int16_t *value, const char *text
 		return 0;
 	error_set(
 		err, ERR_INVALID, "%s: \"%s\" is not a %s", field->path, text, field->names->what);
-	char list[sizeof(err->hint)] = "";
-	for (int i = 0; i < field->names->count; i++) {
-		size_t used = strlen(list);
+	return enum_hint(field->names, err);
+}
 
-		snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "",
-			field->names->names[i]);
+static bool is_given(const struct field *field, const void *value)
+{
+	switch (field->kind) {
+	case FIELD_TEXT:
+		return *(char *const *)value && **(char *const *)value;
+	case FIELD_I16:
+	case FIELD_STATE:
+		return *(const int16_t *)value != 0;
+	case FIELD_I32:
+		return *(const int32_t *)value != 0;
+	case FIELD_I64:
+		break;
 	}
-	return error_hint(err, "One of %s, or its number", list);
+	return *(const int64_t *)value != 0;
 }
 
 static int set_field(const struct field *fields, size_t count, void *filter, const char *name,
@@ -167,6 +176,9 @@ static int set_field(const struct field *fields, size_t count, void *filter, con
 	if (!*text && field->kind != FIELD_TEXT)
 		text = "0";
 	void *value = field_in(filter, field);
+	/* All that is given holds, so one of two would have to be ignored. */
+	if (is_given(field, value))
+		return error_set(err, ERR_INVALID, "%s: given twice", field->path);
 	int status = field->kind == FIELD_TEXT    ? set_text(field, value, text, err)
 		     : field->kind == FIELD_STATE ? set_state(field, value, text, err)
 						  : set_number(field, value, text, err);

@@ -53,7 +53,8 @@ int host_filter_from_json(struct json_object *json, struct host_filter *filter, 
 /*
  * One query parameter by its API name (name, host, runstate, vlanid, custom.name,
  * custom.value, ts; cpuarch.arch ...), states also by name. 1 when it is a filter, 0 when the name
- * is none of them, -1 with ERR_INVALID when its value is bad.
+ * is none of them, -1 with ERR_INVALID when its value is bad or it was given already (in the
+ * body too).
  */
 int vm_filter_set(struct vm_filter *filter, const char *name, const char *value, struct error *err);
 int host_filter_set(

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "storage/beneath.h"
 #include "storage/detect.h"
+#include "storage/lease_private.h"
 #include "storage/store_private.h"
 #include "storage/work.h"
 
@@ -81,12 +82,13 @@ static int check_new_image(const struct store *store, const struct disk *disk, s
 static int check_unowned(const struct store *store, const struct disk *disk, struct error *err)
 {
 	char name[256];
-	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+	char owner[UUID_TEXT_SIZE];
 
 	disk_lease_name(disk, store->vms_dir, name);
 	if (lease_owner(store, name, owner, err) == 0) {
-		lease_describe_owner(store, owner, text);
-		return error_set(err, ERR_LEASE, "disk %s belongs to %s", disk->path, text);
+		cleanup_free char *holder = store_name_vm(store, owner);
+
+		return error_set(err, ERR_LEASE, "disk %s belongs to %s", disk->path, holder);
 	}
 	if (err->code != ERR_NOT_FOUND)
 		return error_prefix(err, "%s", disk->path);
@@ -162,7 +164,7 @@ int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 static int check_owner(
 	const struct store *store, const char *lease, const char *vm, struct error *err)
 {
-	char owner[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+	char owner[UUID_TEXT_SIZE];
 
 	if (lease_owner(store, lease, owner, err) < 0) {
 		if (err->code != ERR_NOT_FOUND)
@@ -172,8 +174,7 @@ static int check_owner(
 	}
 	if (str_equal(owner, vm))
 		return 1;
-	lease_describe_owner(store, owner, text);
-	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", lease, text);
+	return lease_fail_foreign(store, lease, owner, err);
 }
 
 /* An image without lease: gone already is a success, there is nobody's to remove. */

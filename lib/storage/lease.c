@@ -129,20 +129,26 @@ static int fill_directory(const struct lock_manager_ops *ops, int dir, const cha
 	return 0;
 }
 
+int lease_fail_foreign(
+	const struct store *store, const char *name, const char *holder, struct error *err)
+{
+	cleanup_free char *vm = store_name_vm(store, holder);
+
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, vm);
+}
+
 static int fail_taken(
 	const struct store *store, const char *name, const char *owner, struct error *err)
 {
 	struct error ignored = {0};
-	char holder[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+	char holder[UUID_TEXT_SIZE];
 
 	if (lease_owner(store, name, holder, &ignored) < 0)
 		return error_set(err, ERR_LEASE, "the lease %s exists already, but %s", name,
 			ignored.message);
 	if (str_equal(holder, owner))
-		return error_set(
-			err, ERR_LEASE, "the lease %s belongs to this VM %s", name, holder);
-	lease_describe_owner(store, holder, text);
-	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, text);
+		return error_set(err, ERR_LEASE, "the lease %s belongs to this VM already", name);
+	return lease_fail_foreign(store, name, holder, err);
 }
 
 static char *temporary_prefix(const char *name, const char *owner)
@@ -198,7 +204,7 @@ static int check_removable(
 	const struct store *store, const char *name, const char *owner, struct error *err)
 {
 	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
-	char holder[UUID_TEXT_SIZE], text[LEASE_OWNER_TEXT];
+	char holder[UUID_TEXT_SIZE];
 
 	cleanup_close int fd = lease_open(store->root, name, err);
 	if (fd < 0) {
@@ -209,10 +215,8 @@ static int check_removable(
 	}
 	if (lease_read_owner(fd, name, holder, err) < 0)
 		return -1;
-	if (!str_equal(holder, owner)) {
-		lease_describe_owner(store, holder, text);
-		return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, text);
-	}
+	if (!str_equal(holder, owner))
+		return lease_fail_foreign(store, name, holder, err);
 	return ops->check_free(store->root, fd, name, err) < 0 ? -1 : 1;
 }
 

@@ -44,14 +44,6 @@ int lease_remove(const struct store *store, const char *name, const char *owner,
 int lease_owner(const struct store *store, const char *name, char owner[static UUID_TEXT_SIZE],
 	struct error *err);
 
-/*
- * Who an owner is, for messages: "VM web-01 (UUID), running on virt2" from what the register and
- * the VM's lease say, less what they do not.
- */
-#define LEASE_OWNER_TEXT 512
-void lease_describe_owner(
-	const struct store *store, const char *owner, char text[static LEASE_OWNER_TEXT]);
-
 /* 0 when the VM's own lease is free (or becomes so shortly) or there is none: it runs nowhere.
  * ERR_LEASE says where it runs. */
 int lease_check_vm_free(const struct store *store, const char *vm, struct error *err);

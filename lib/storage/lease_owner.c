@@ -9,21 +9,21 @@
 #include "storage/register.h"
 #include "storage/store_private.h"
 
-/* Its name in the register; "" when there is none. */
-static void find_name(const struct store *store, const char *vm, char name[static 256])
+/* "web-01 (UUID)" as the register knows it; NULL when it does not. The caller frees it. */
+static char *find_name(const struct store *store, const char *vm)
 {
 	cleanup_free struct register_entry *entries = NULL;
 	cleanup_reading struct domain_reading reading = {0};
 	struct error ignored = {0};
 	size_t count = 0;
 
-	name[0] = '\0';
 	if (register_find(store, vm, &entries, &count, &ignored) < 0 || count == 0)
-		return;
+		return NULL;
 	cleanup_free char *xml = register_load(store, entries[0].host, vm, &ignored);
-	if (xml && domain_xml_read(xml, strlen(xml), store->vms_dir, &reading, &ignored) == 0 &&
-		reading.def.name)
-		snprintf(name, 256, "%s", reading.def.name);
+	if (!xml || domain_xml_read(xml, strlen(xml), store->vms_dir, &reading, &ignored) < 0 ||
+		str_is_empty(reading.def.name))
+		return NULL;
+	return xasprintf("%s (%s)", reading.def.name, vm);
 }
 
 /* Opens the VM's own lease; -1, also ERR_NOT_FOUND. *ops is this storage's. */
@@ -35,23 +35,26 @@ static int open_vm_lease(const struct store *store, const char *vm, char lease[s
 	return lease_open(store->root, lease, err);
 }
 
-void lease_describe_owner(
-	const struct store *store, const char *owner, char text[static LEASE_OWNER_TEXT])
+char *store_name_vm(const struct store *store, const char *uuid)
 {
-	char name[256], lease[256], host[LOCKSPACE_HOST_SIZE];
+	char lease[256], host[LOCKSPACE_HOST_SIZE];
 	const struct lock_manager_ops *ops;
 	struct error ignored = {0};
-	cleanup_close int fd = open_vm_lease(store, owner, lease, &ops, &ignored);
+	cleanup_close int fd = open_vm_lease(store, uuid, lease, &ops, &ignored);
 	bool running = fd >= 0 && ops->find_holder(store->root, fd, lease, host, &ignored) > 0;
+	cleanup_free char *known = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
+	cleanup_free char *listed = known ? NULL : find_name(store, uuid);
 
-	find_name(store, owner, name);
-	snprintf(text, LEASE_OWNER_TEXT, "VM %s%s%s%s%s%s", name, *name ? " (" : "", owner,
-		*name ? ")" : "", running ? ", running on " : "", running ? host : "");
+	return xasprintf("VM %s%s%s",
+		known    ? known
+		: listed ? listed
+			 : uuid,
+		running ? ", running on " : "", running ? host : "");
 }
 
 int lease_check_vm_free(const struct store *store, const char *vm, struct error *err)
 {
-	char lease[256], text[LEASE_OWNER_TEXT];
+	char lease[256];
 	const struct lock_manager_ops *ops;
 	struct error cause = {0};
 	cleanup_close int fd = open_vm_lease(store, vm, lease, &ops, &cause);
@@ -64,7 +67,7 @@ int lease_check_vm_free(const struct store *store, const char *vm, struct error 
 		*err = cause;
 		return -1;
 	}
-	lease_describe_owner(store, vm, text);
-	error_set(err, ERR_LEASE, "its lease is in use: %s", text);
+	cleanup_free char *holder = store_name_vm(store, vm);
+	error_set(err, ERR_LEASE, "its lease is in use: %s", holder);
 	return error_hint(err, "%s", cause.hint);
 }

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
-#include "storage/lease.h"
+#include "storage/store.h"
 
 /* Opens VMS/lock/NAME/NAME for reading and writing, root being VMS. The caller closes it.
  * ERR_NOT_FOUND without one. */
@@ -22,5 +22,9 @@ int lease_read_owner(
 /* Gives a new file and its directory their modes, and to group sanlock where there is one. -1 with
  * errno. */
 int lease_open_to_sanlock(int dir, int fd);
+
+/* ERR_LEASE: whose it is. */
+int lease_fail_foreign(
+	const struct store *store, const char *name, const char *holder, struct error *err);
 
 #endif

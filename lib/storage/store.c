@@ -225,6 +225,8 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	str_copy(store->host, sizeof(store->host), config->host_uuid);
 	store->lock_manager = config->lock_manager;
 	store->sanlock_io_timeout = config->sanlock_io_timeout;
+	store->name_vm = config->name_vm;
+	store->context = config->context;
 	store->helper = xstrdup_or_null(config->helper);
 	store->root = -1;
 	store->lock = -1;
@@ -262,10 +264,26 @@ const char *store_cluster(const struct store *store)
 	return store->cluster;
 }
 
+/* We hold a descriptor, but QEMU opens its images by path. */
+static int check_place(const struct store *store, struct error *err)
+{
+	struct stat opened, now;
+
+	if (fstat(store->root, &opened) < 0 || stat(store->vms_dir, &now) < 0)
+		return error_set_errno(err, ERR_UNAVAILABLE, errno, "storage %s", store->vms_dir);
+	if (opened.st_dev == now.st_dev && opened.st_ino == now.st_ino)
+		return 0;
+	error_set(err, ERR_UNAVAILABLE, "storage %s is not the folder that it was at the start",
+		store->vms_dir);
+	return error_hint(err, "was it unmounted or moved? put it back, or restart the daemon");
+}
+
 int store_check(const struct store *store, struct error *err)
 {
 	char cluster[UUID_TEXT_SIZE];
 
+	if (check_place(store, err) < 0)
+		return -1;
 	if (marker_read(store->root, cluster, err) < 0) {
 		err->code = ERR_UNAVAILABLE;
 		return error_prefix(err, "storage %s", store->vms_dir);

@@ -25,6 +25,12 @@ struct store_config {
 	const char *host_uuid;
 	enum lock_manager lock_manager;
 	unsigned sanlock_io_timeout; /* s, the same on every host; 0: sanlock's default */
+	/*
+	 * What errors call a VM of which storage knows the UUID only: "web-01 (UUID)"; malloc'd,
+	 * NULL when it is not known. May be NULL. Called by any thread.
+	 */
+	char *(*name_vm)(void *context, const char *uuid);
+	void *context;
 	const char *helper; /* executable that plays virtx's internal roles; NULL: /proc/self/exe */
 };
 
@@ -44,12 +50,18 @@ int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct 
 struct store *store_open(const struct store_config *config, struct error *err);
 void store_close(struct store *store);
 
+/*
+ * "VM web-01 (UUID), running on virt2" for messages, less what is not known; the caller frees it.
+ * What name_vm does not know is looked for in the register, where it runs in its lease.
+ */
+char *store_name_vm(const struct store *store, const char *uuid);
+
 const char *store_vms_dir(const struct store *store);
 const char *store_host_uuid(const struct store *store);
 const char *store_cluster(const struct store *store);
 
-/* 0 while the marker can still be read; ERR_UNAVAILABLE otherwise. May block as long as the storage
- * does. */
+/* 0 while vms_dir is what was opened and the marker can still be read; ERR_UNAVAILABLE otherwise.
+ * May block as long as the storage does. */
 int store_check(const struct store *store, struct error *err);
 
 #endif

@@ -11,6 +11,8 @@ struct store {
 	char cluster[UUID_TEXT_SIZE];
 	enum lock_manager lock_manager;
 	unsigned sanlock_io_timeout; /* s */
+	char *(*name_vm)(void *context, const char *uuid);
+	void *context; /* of name_vm */
 	char *helper;
 	/*
 	 * VMS_DIR, open since the marker was read in it: whatever is mounted over it or

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Completion in bash, zsh and fish: the shells themselves, with names of a running daemon.
+# shellcheck disable=SC2016
 . tests/e2e/lib.sh
 must "the daemon becomes ready" daemon_start
 mkdir -p "$work/bin" "$work/files"

@@ -40,6 +40,24 @@ used_port() {
 ok "a used port is an error" used_port
 like "and says which" "$(cat "$work/port.log")" "$server.*[Aa]ddress already in use"
 
+# The storage goes: what needs it is refused at once, all else goes on.
+is_ready() { api GET /readyz && [ "$status" = "$1" ]; }
+mv "$state/vms/.virtx-cluster" "$work/marker"
+ok "without its storage the daemon is not ready" wait_for 15 is_ready 503
+like "and says why" "$(field .detail)" "storage $state/vms"
+api POST /vms "$(definition refused 32 "$(disk guest.iso 1 2 0 0 0)" | jq -c '{vmdef: .}')"
+is "nothing is created" "$status $(field .code)" '503 unavailable'
+api DELETE "/vms/$vm"
+is "nothing is deleted" "$status" 503
+api POST "/vms/$vm/runstate/pause"
+is "a VM that runs can be paused" "$status" 204
+api DELETE "/vms/$vm/runstate/pause"
+is "and resumed" "$status" 204
+api GET "/vms/$vm"
+is "and is shown" "$status" 200
+mv "$work/marker" "$state/vms/.virtx-cluster"
+ok "with its storage it is ready again" wait_for 15 is_ready 200
+
 # Gone while nobody looked, with a shutdown asked for: its log is ended at the next start.
 create_asked() { create_vm < <(definition asked 32 "$(disk hello.raw 0 0 0 0 0)"); }
 cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/"

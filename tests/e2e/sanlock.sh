@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Hosts that share one storage: each has mount and UTS namespaces of its own with a private /run and
-# private libvirt folders, a sanlock daemon, a libvirtd with its sanlock plugin, and a virtxd.
+# Hosts that share one storage: each has namespaces of its own (mounts with a private /run and private
+# libvirt folders, host name, network), a sanlock daemon, a libvirtd with its plugin, and a virtxd.
 # Source after lib.sh and libvirtd.sh. Names of hosts are words: virt1, virt2.
 declare -A host_pid sanlock_pid host_libvirtd_pid host_virtlogd_pid virtxd_pid host_server
 vms=$work/vms
@@ -11,7 +11,7 @@ space=__VIRTX__DISKS__
 in_host() { # host command...
 	local host=$1
 	shift
-	exec nsenter -t "${host_pid[$host]}" -m -u --wd="$PWD" -- "$@"
+	exec nsenter -t "${host_pid[$host]}" -m -u -n --wd="$PWD" -- "$@"
 }
 run_on() { # host command...
 	(in_host "$@")
@@ -26,9 +26,9 @@ host_make() { # host
 	printf '%s\n' 'auto_disk_leases = 0' 'require_lease_for_disks = 0' 'user = "root"' 'group = "root"' \
 		>"$dir/etc/qemu-sanlock.conf"
 	[ -e "$work/memlock.so" ] || ${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$work/memlock.so" tests/tools/memlock.c || return 1
-	unshare -m -u --propagation private bash -c '
+	unshare -m -u -n --propagation private bash -c '
 		mkdir -p /etc/libvirt /var/lib/libvirt /var/log/libvirt
-		hostname "$1" && mount -t tmpfs run /run && mkdir -p /run/libvirt /run/sanlock &&
+		hostname "$1" && ip link set lo up && mount -t tmpfs run /run && mkdir -p /run/libvirt /run/sanlock &&
 		mount --bind "$2/run" /run/libvirt && mount --bind "$2/etc" /etc/libvirt &&
 		mount --bind "$2/lib" /var/lib/libvirt && mount --bind "$2/log" /var/log/libvirt || exit 1
 		: >"$2/namespace"
@@ -70,9 +70,17 @@ virtxd_run() { # host
 		--virt-type qemu --listen 127.0.0.1:0 "$@" >>"$dir/daemon.log" 2>&1 &
 	virtxd_pid[$host]=$!
 }
+
+# The host that requests go to; curl reaches it in its network.
+on() {
+	host_now=$1
+	server=${host_server[$1]}
+}
+curl() { nsenter -t "${host_pid[$host_now]}" -n -- curl "$@"; }
+
 virtxd_is_ready() { # host
 	host_server[$1]=$(sed -n 's/.*ready.* address=\([0-9.:]*\).*/\1/p' "$work/$1/daemon.log" | tail -n 1)
-	[ -n "${host_server[$1]}" ] && curl -sf -o "$work/readyz" "http://${host_server[$1]}/readyz"
+	[ -n "${host_server[$1]}" ] && on "$1" && curl -sf -o "$work/readyz" "http://${host_server[$1]}/readyz"
 }
 virtxd_wait() { # host
 	wait_for 60 virtxd_is_ready "$1" && return
@@ -87,14 +95,10 @@ virtxd_stop() { # host signal
 	mv "$work/$1/daemon.log" "$work/$1/daemon.$(date +%s%N).log"
 }
 not_ready() { # host
-	[ "$(curl -s -o /dev/null -w '%{http_code}' "http://${host_server[$1]}/readyz")" = 503 ]
+	on "$1"
+	[ "$(curl -s -o /dev/null -w '%{http_code}' "http://$server/readyz")" = 503 ]
 }
 
-# The host that requests go to.
-on() {
-	server=${host_server[$1]}
-	export VIRTX_API_SERVER=$server
-}
 uuid_of() { sed -n 's/^host_uuid = "\(.*\)"/\1/p' "$work/$1/etc/libvirtd.conf"; }
 
 hosts_cleanup() {

@@ -216,9 +216,10 @@ is "nothing of it is left" "$(grep -l "$many" "$lock"/*/* | wc -l) $(ls -d "$vms
 
 # Two hosts make the same disk at the same moment.
 race() { # host
+	on "$1"
 	curl -s -o "$work/$1.race" -w '%{http_code}' -X POST -H 'Content-Type: application/json' \
 		--data-binary "$(definition "race-$1" 128 "$(disk race/os.qcow2 0 0 1 1 64)" | jq -c '{vmdef: ., host: ""}')" \
-		"http://${host_server[$1]}/vms" >"$work/$1.status"
+		"http://$server/vms" >"$work/$1.status"
 }
 race virt1 &
 first=$!

@@ -221,8 +221,9 @@ static void test_wrong_usage(void **state)
 			"virtx: there is no option --nmae\nhint: did you mean --name?\n"},
 		{"list vm -n", "virtx: -n needs its TEXT\n"},
 		{"list vm -o xml", "virtx: --output is table, json, yaml or name, not \"xml\"\n"},
-		{"list host -s asleep", "virtx: \"asleep\" is not a host state\n"
-					"hint: there are invalid, active, left, failed\n"},
+		{"list host -s asleep",
+			"virtx: \"asleep\" is not a host state\n"
+			"hint: one of invalid, active, left, failed, or its number\n"},
 		{"list vm -A a:port",
 			"virtx: \"a:port\" is not a server: HOST, HOST:PORT or [IPV6]:PORT\n"},
 		{"list vm -v 4095", "virtx: --vlanid is a number from 0 to 4094\n"},

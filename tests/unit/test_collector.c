@@ -2,6 +2,8 @@
 /* The collector on libvirt's test driver: rounds, events, VMs that come and go, while others read.
  */
 #include "applets/virtxd/collector.h"
+#include "applets/virtxd/console.h"
+#include "base/file.h"
 #include "base/str.h"
 #include "hypervisor_fixture.h"
 
@@ -21,6 +23,8 @@ static int setup(void **state)
 
 	config_init(settings_rows, &daemon->settings);
 	daemon->settings.collect_interval = 1;
+	free(daemon->settings.state_dir);
+	daemon->settings.state_dir = folder_make();
 	str_copy(daemon->host_uuid, sizeof(daemon->host_uuid), HOST);
 	str_copy(daemon->host_name, sizeof(daemon->host_name), "virt1");
 	daemon->inventory = inventory_new();
@@ -45,6 +49,7 @@ static int teardown(void **state)
 	hypervisor_stop(daemon->hypervisor);
 	collector_free(daemon->collector);
 	inventory_free(daemon->inventory);
+	folder_remove(daemon->settings.state_dir);
 	settings_free(&daemon->settings);
 	free(daemon);
 	return 0;
@@ -93,8 +98,11 @@ static void test_first_round(void **state)
 	assert_int_equal(inventory_get_host(daemon->inventory, HOST, &host, &err), 0);
 	assert_string_equal(host.name, "virt1");
 	assert_true(host.memory.total > 0);
-	assert_int_equal(
-		collector_available_mib(daemon->collector, false), host.memory.available_vms);
+	/* The test driver's VM has more than its host: nothing is left. */
+	int64_t left;
+	assert_true(collector_available_mib(daemon->collector, false) < 0);
+	assert_false(collector_reserve(daemon->collector, NEW_UUID, false, 1, &left));
+	assert_int_equal(left, collector_available_mib(daemon->collector, false));
 }
 
 static void test_events(void **state)
@@ -170,6 +178,21 @@ static void test_rounds_go_on(void **state)
 	assert_true(daemon_monotonic_ms() - collector_heartbeat(daemon->collector) < 10000);
 }
 
+/* A guest that writes without end must not fill the disk. */
+static void test_rounds_shorten_consoles(void **state)
+{
+	struct daemon *daemon = *state;
+	cleanup_free char *path = console_path(daemon->settings.state_dir, NEW_UUID);
+	cleanup_free char *much = xmalloc(5 << 20);
+	struct error err = {0};
+	struct stat status = {0};
+
+	memset(much, 'x', 5 << 20);
+	assert_int_equal(console_prepare(daemon->settings.state_dir, &err), 0);
+	assert_int_equal(file_write_atomic(path, much, 5 << 20, 0600, &err), 0);
+	assert_true(wait_for(10, stat(path, &status) == 0 && status.st_blocks < (2 << 20) / 512));
+}
+
 #define WITH_COLLECTOR(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -177,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_COLLECTOR(test_first_round),
 		WITH_COLLECTOR(test_rounds_go_on),
+		WITH_COLLECTOR(test_rounds_shorten_consoles),
 		WITH_COLLECTOR(test_refresh),
 		WITH_COLLECTOR(test_events),
 		WITH_COLLECTOR(test_many_events),

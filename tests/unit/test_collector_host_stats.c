@@ -164,6 +164,37 @@ static void test_resources(void **state)
 	assert_int_equal(host.processor.used, 0);
 }
 
+static int64_t memory_limit(struct fixture *f, const char *meminfo, int64_t resident_mib)
+{
+	struct host_round round = {.memory_kib = 10000 * 1024,
+		.load = {.free_kib = 1000 * 1024},
+		.vms_resident_mib = resident_mib};
+	struct host host = {0};
+	struct host_last last = {0};
+	struct host_limits limits;
+
+	free(write_file(f, "meminfo", meminfo));
+	host_stats_compute(&f->files, &round, &last, &host);
+	host_stats_limits(&f->files, &round, &host, &limits);
+	return limits.memory;
+}
+
+/* Only 1000 of 10000 MiB are free, but most of the rest is cache. */
+static void test_cache_does_not_keep_vms_out(void **state)
+{
+	static const char warm[] = "MemTotal: 10240000 kB\nMemAvailable: 8192000 kB\n";
+	static const char huge[] = "MemTotal: 10240000 kB\nMemAvailable: 6144000 kB\n"
+				   "HugePages_Total: 1000\nHugePages_Free: 1000\n"
+				   "Hugepagesize: 2048 kB\n";
+	struct fixture *f = *state;
+
+	assert_int_equal(memory_limit(f, warm, 0), 8000);
+	assert_int_equal(memory_limit(f, warm, 1500), 9500);
+	assert_int_equal(memory_limit(f, warm, 9000), 10000); /* read a moment apart */
+	assert_int_equal(memory_limit(f, huge, 0), 10000 - 2000 - 2000);
+	assert_int_equal(memory_limit(f, "MemTotal: 10240000 kB\n", 0), 1000);
+}
+
 static void test_default_load_factor(void **state)
 {
 	static const char *const texts[] = {
@@ -216,6 +247,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_identify, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_identify_without_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resources, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cache_does_not_keep_vms_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cache_does_not_keep_vms_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_default_load_factor, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_huge_figures_do_not_overflow, setup, teardown),
 		cmocka_unit_test(test_rates),

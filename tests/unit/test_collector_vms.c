@@ -136,6 +136,41 @@ static void test_sweep(void **state)
 	assert_false(is_listed(f, VM_B));
 }
 
+static int64_t sum_mib(struct fixture *f)
+{
+	struct host_round round = {0};
+
+	local_vms_sum(f->vms, &round);
+	return round.vms_memory_mib;
+}
+
+/* A reservation counts until the VM itself does, and outlives sweeps. */
+static void test_reserve(void **state)
+{
+	struct fixture *f = *state;
+	struct domain_stats stats = stats_of(VM_A, RUNSTATE_POWEROFF);
+	struct local_reading reading = {.stats = &stats};
+	int64_t left;
+
+	assert_true(local_vms_reserve(f->vms, VM_A, false, 600, 1000, &left));
+	assert_true(local_vms_reserve(f->vms, VM_B, true, 600, 600, &left));
+	assert_false(local_vms_reserve(f->vms, VM_B, false, 401, 1000, &left));
+	assert_int_equal(left, 400);
+	local_vms_sweep(f->vms, local_vms_ticket(f->vms));
+	local_vms_sweep(f->vms, local_vms_ticket(f->vms));
+	assert_int_equal(sum_mib(f), 600);
+	assert_false(is_listed(f, VM_A));
+	stats.memory_max_kib = 500 * 1024;
+	reading.ticket = local_vms_ticket(f->vms);
+	local_vms_put(f->vms, &reading);
+	assert_int_equal(sum_mib(f), 500);
+	local_vms_release(f->vms, VM_A);
+	assert_int_equal(sum_mib(f), 500);
+	local_vms_remove(f->vms, local_vms_ticket(f->vms), VM_A);
+	assert_int_equal(sum_mib(f), 0);
+	local_vms_release(f->vms, VM_B);
+}
+
 /* Whoever asks for it, or for a change of it, hears the reason. */
 static void assert_not_understood(struct fixture *f, const char *uuid)
 {
@@ -360,6 +395,7 @@ int main(void)
 		WITH_VMS(test_newer_reading_wins),
 		WITH_VMS(test_removed_stays_removed),
 		WITH_VMS(test_sweep),
+		WITH_VMS(test_reserve),
 		WITH_VMS(test_not_understood),
 		WITH_VMS(test_wants_definition),
 		WITH_VMS(test_body_and_etag),

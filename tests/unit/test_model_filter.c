@@ -96,8 +96,6 @@ static void vm_query(void **state)
 		{"name=web&runstate=running&vlanid=1&ts=5000", false},
 		{"name=web&runstate=paused&vlanid=100&ts=5000", false},
 		{"name=db&runstate=running&vlanid=100&ts=5000", false},
-		/* The last one counts. */
-		{"name=db&name=web", true},
 	};
 	(void)state;
 
@@ -214,12 +212,20 @@ static void refuses_bad_queries(void **state)
 	}
 	error_clear(&err);
 	assert_int_equal(host_filter_set(&host_filter, "cstate", "up", &err), -1);
-	assert_string_equal(err.hint, "One of invalid, active, left, failed, or its number");
+	assert_string_equal(err.hint, "one of invalid, active, left, failed, or its number");
 	error_clear(&err);
 	assert_int_equal(vm_filter_set(&vm_filter, "runstate", "up", &err), -1);
 	assert_true(str_ends_with(err.hint, "pmsuspended, crashed, or its number"));
 	/* Not a filter, and no error: limit, cursor and the like. */
 	error_clear(&err);
+	assert_int_equal(vm_filter_set(&vm_filter, "name", "a", &err), 1);
+	assert_int_equal(vm_filter_set(&vm_filter, "name", "b", &err), -1);
+	assert_string_equal(err.message, "name: given twice");
+	error_clear(&err);
+	assert_int_equal(vm_filter_set(&vm_filter, "ts", "5", &err), 1);
+	assert_int_equal(vm_filter_set(&vm_filter, "ts", "5", &err), -1);
+	error_clear(&err);
+	vm_filter_free(&vm_filter);
 	assert_int_equal(vm_filter_set(&vm_filter, "limit", "x", &err), 0);
 	assert_int_equal(vm_filter_set(&vm_filter, "custom", "x", &err), 0);
 	assert_int_equal(host_filter_set(&host_filter, "runstate", "x", &err), 0);

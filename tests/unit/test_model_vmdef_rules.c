@@ -355,7 +355,7 @@ static void another_root(void **state)
 	assert_int_equal(vmdef_validate(&def, &rules, &err), -1);
 	assert_string_equal(err.message, "osdisk.path: /vms/ds/web/os.qcow2 is neither below "
 					 "/srv/x/ds/ nor below /dev/");
-	assert_string_equal(err.hint, "Images live below /srv/x/ds/ here; a relative path is taken "
+	assert_string_equal(err.hint, "images live below /srv/x/ds/ here; a relative path is taken "
 				      "from there");
 	free(def.disks[0].path);
 	free(def.disks[1].path);

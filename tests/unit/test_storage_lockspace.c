@@ -246,22 +246,25 @@ static void test_leases_without_sanlock(void **state)
 	store_close(store);
 }
 
+static void assert_name(const struct fixture *fixture, const char *wanted)
+{
+	cleanup_free char *text = store_name_vm(fixture->store, VM);
+
+	assert_string_equal(text, wanted);
+}
+
 static void test_owner_in_words(void **state)
 {
 	struct fixture *fixture = *state;
-	char text[LEASE_OWNER_TEXT];
 
-	lease_describe_owner(fixture->store, VM, text);
-	assert_string_equal(text, "VM " VM);
+	assert_name(fixture, "VM " VM);
 	make_file(fixture, "xml/" HOST2 "/" VM ".xml",
 		"<domain type='kvm'><name>" VM "</name><uuid>" VM
 		"</uuid><title>web-01</title><memory>1024</memory><vcpu>1</vcpu>"
 		"<os><type arch='x86_64'>hvm</type></os></domain>");
-	lease_describe_owner(fixture->store, VM, text);
-	assert_string_equal(text, "VM web-01 (" VM ")");
+	assert_name(fixture, "VM web-01 (" VM ")");
 	make_file(fixture, "xml/" HOST2 "/" VM ".xml", "<domain");
-	lease_describe_owner(fixture->store, VM, text);
-	assert_string_equal(text, "VM " VM);
+	assert_name(fixture, "VM " VM);
 }
 
 static int set_up(void **state)

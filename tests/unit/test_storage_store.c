@@ -136,6 +136,20 @@ static void test_what_was_lost_shows(void **state)
 	make_file(fixture, ".virtx-cluster", "{\"cluster\": \"" VM "\"}");
 	assert_int_equal(store_check(fixture->store, &err), -1);
 	assert_non_null(strstr(err.message, VM));
+	error_clear(&err);
+
+	/* Another folder in its place, as when it was unmounted behind our descriptor. */
+	cleanup_free char *vms_dir = xstrdup(store_vms_dir(fixture->store));
+	cleanup_free char *moved = xasprintf("%s.moved", vms_dir);
+	assert_int_equal(rename(vms_dir, moved), 0);
+	assert_int_equal(store_check(fixture->store, &err), -1);
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	error_clear(&err);
+	assert_int_equal(mkdir(vms_dir, 0700), 0);
+	assert_int_equal(store_check(fixture->store, &err), -1);
+	assert_non_null(strstr(err.message, "at the start"));
+	assert_int_equal(rmdir(vms_dir), 0);
+	assert_int_equal(rename(moved, vms_dir), 0);
 }
 
 static void test_refuses_what_it_cannot_be(void **state)
