@@ -29,6 +29,7 @@ host_make() { # host
 	unshare -m -u -n --propagation private bash -c '
 		mkdir -p /etc/libvirt /var/lib/libvirt /var/log/libvirt
 		hostname "$1" && ip link set lo up && mount -t tmpfs run /run && mkdir -p /run/libvirt /run/sanlock &&
+		chown sanlock:sanlock /run/sanlock &&
 		mount --bind "$2/run" /run/libvirt && mount --bind "$2/etc" /etc/libvirt &&
 		mount --bind "$2/lib" /var/lib/libvirt && mount --bind "$2/log" /var/log/libvirt || exit 1
 		: >"$2/namespace"
@@ -40,7 +41,7 @@ host_make() { # host
 
 sanlock_start() { # host
 	# shellcheck disable=SC2094
-	in_host "$1" env LD_PRELOAD="$work/memlock.so" sanlock daemon -D -w 0 -h 0 -l 0 -U root -G root -e "$1" \
+	in_host "$1" env LD_PRELOAD="$work/memlock.so" sanlock daemon -D -w 0 -h 0 -l 0 -U sanlock -G sanlock -e "$1" \
 		>>"$work/$1/sanlock.log" 2>&1 &
 	sanlock_pid[$1]=$!
 	wait_for 10 sanlock_answers "$1"
