@@ -125,9 +125,11 @@ static int create_vm(struct daemon *daemon, struct operation *operation, struct 
 		intent_remove(daemon->store, intent->vm, err) == 0)
 		return 0;
 	if (settle_back_create(daemon, intent, &cause)) {
-		log_error("create cannot be rolled back; the next start tries again", "vm",
-			intent->vm, "name", intent->def.name, "error", cause.message);
-		error_hint(err, "what it made is cleared away at the next start of the daemon: %s",
+		log_error("create cannot be rolled back yet; it is tried again", "vm", intent->vm,
+			"name", intent->def.name, "error", cause.message);
+		error_hint(err,
+			"what it made is cleared away later, at the next start of the daemon at "
+			"the latest: %s",
 			cause.message);
 	}
 	return -1;

@@ -200,8 +200,8 @@ static int open_store(struct daemon *daemon, struct error *err)
 	return daemon->store ? 0 : -1;
 }
 
-/* What was cut while sanlock was away can be settled now. */
-static bool on_lockspace_regained(struct daemon *daemon)
+/* What was cut while sanlock was away can be settled now, or soon. */
+static bool on_lockspace_gained(struct daemon *daemon)
 {
 	return atomic_load(&daemon->recovered) && recovery_resume(daemon);
 }
@@ -213,7 +213,7 @@ static int start_lockspace(
 	if (daemon->settings.lock_manager != LOCK_MANAGER_SANLOCK)
 		return 0;
 	daemon->seed_leases = seed_leases_new(daemon);
-	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_regained, err);
+	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_gained, err);
 	if (!daemon->lockspace)
 		return -1;
 	return wait_for(daemon, "the lockspace", look_for_lockspace, interrupted, context, err);

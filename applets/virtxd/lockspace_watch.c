@@ -13,18 +13,17 @@
 #define CHECK_S      2
 #define ANSWER_MS    10000 /* a check that takes longer counts as failed */
 #define STOP_S       2
-#define RETRY_MS     10000 /* after which regained() is called again, and twice that, and so on */
+#define RETRY_MS     5000 /* after which gained() is called again, and twice that, and so on */
 #define RETRY_MAX_MS 600000
 
 struct lockspace_watch {
 	struct daemon *daemon;
-	bool (*regained)(struct daemon *daemon);
-	int64_t retry_at_ms, retry_after_ms; /* regained() is called then; 0: not any more */
+	bool (*gained)(struct daemon *daemon);
+	int64_t retry_at_ms, retry_after_ms; /* gained() is called then; 0: not any more */
 	atomic_bool stopping;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
 	bool ended, tried;
-	bool was_member;  /* ever: coming back is told apart from coming */
 	int64_t asked_ms; /* monotonic start of a check that has not ended; 0: none */
 	struct error err; /* why the host is not in the lockspace; empty: it is */
 };
@@ -46,24 +45,22 @@ static void wait_seconds(struct lockspace_watch *watch, int seconds)
 	pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
 }
 
-/* A change is logged once. True when the host has come back. */
+/* A change is logged once. True when the host is in it and was not before. */
 static bool note(struct lockspace_watch *watch, unsigned id, const struct error *err)
 {
 	pthread_mutex_lock(&watch->lock);
 	bool member = !error_is_set(err), before = !error_is_set(&watch->err);
-	bool back = member && !before && watch->was_member;
 
 	if (member && !before)
 		log_info("in the lockspace", "lockid", LOG_NUM(id));
 	else if (!member && before)
 		log_error("not in the lockspace any more", "reason", err->message, "hint",
 			err->hint[0] ? err->hint : NULL);
-	watch->was_member = watch->was_member || member;
 	watch->err = *err;
 	watch->asked_ms = 0;
 	pthread_mutex_unlock(&watch->lock);
 	atomic_store(&watch->daemon->lockid, member ? id : 0);
-	return back;
+	return member && !before;
 }
 
 static void note_start(struct lockspace_watch *watch)
@@ -73,13 +70,13 @@ static void note_start(struct lockspace_watch *watch)
 	pthread_mutex_unlock(&watch->lock);
 }
 
-static void call_regained(struct lockspace_watch *watch)
+static void call_gained(struct lockspace_watch *watch)
 {
 	int64_t after = watch->retry_after_ms;
 
 	if (!after || daemon_monotonic_ms() < watch->retry_at_ms)
 		return;
-	bool done = watch->regained(watch->daemon);
+	bool done = watch->gained(watch->daemon);
 	watch->retry_at_ms = daemon_monotonic_ms() + after;
 	watch->retry_after_ms = done ? 0 : after * 2 < RETRY_MAX_MS ? after * 2 : RETRY_MAX_MS;
 }
@@ -97,16 +94,16 @@ static void keep(struct lockspace_watch *watch)
 		error_clear(&err);
 		lockspace_join(store, &watch->stopping, &id, &err);
 	}
-	bool back = note(watch, id, &err);
+	bool gained = note(watch, id, &err);
 	pthread_mutex_lock(&watch->lock);
 	watch->tried = true;
 	pthread_mutex_unlock(&watch->lock);
-	if (back) {
+	if (gained) {
 		watch->retry_at_ms = daemon_monotonic_ms();
 		watch->retry_after_ms = RETRY_MS;
 	}
 	if (!error_is_set(&err)) {
-		call_regained(watch);
+		call_gained(watch);
 		seed_leases_sweep(watch->daemon);
 	}
 }
@@ -130,14 +127,14 @@ static void *watch_lockspace(void *context)
 }
 
 struct lockspace_watch *lockspace_watch_start(
-	struct daemon *daemon, bool (*regained)(struct daemon *daemon), struct error *err)
+	struct daemon *daemon, bool (*gained)(struct daemon *daemon), struct error *err)
 {
 	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
 	pthread_condattr_t monotonic;
 	pthread_t thread;
 
 	watch->daemon = daemon;
-	watch->regained = regained;
+	watch->gained = gained;
 	error_set(&watch->err, ERR_UNAVAILABLE, "this host has not joined the lockspace yet");
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_condattr_init(&monotonic);

@@ -22,6 +22,7 @@
 #define LOCKID_BAD     "lockid.bad"
 #define ATTEMPTS       10
 #define PAUSE_MS       1000
+#define HOSTS_MS       60000
 #define UUID_LEN       (UUID_TEXT_SIZE - 1)
 
 unsigned lockspace_first_id(const char *host_uuid)
@@ -351,6 +352,20 @@ static int take_place(const struct store *store, int fd, unsigned known, const a
 	return -1;
 }
 
+/* Right after joining sanlock has not read yet who else is there, and no lease can be judged. */
+static void wait_for_hosts(const atomic_bool *stop)
+{
+	for (unsigned waited = 0; waited < HOSTS_MS && !atomic_load(stop); waited += 100) {
+		struct sanlk_host *hosts = NULL;
+		int count = 0, result = sanlock_get_hosts(LEASE_LOCKSPACE, 0, &hosts, &count, 0);
+
+		free(hosts);
+		if (result != -EAGAIN)
+			break;
+		poll(NULL, 0, 100);
+	}
+}
+
 int lockspace_join(
 	const struct store *store, const atomic_bool *stop, unsigned *id, struct error *err)
 {
@@ -369,6 +384,7 @@ int lockspace_join(
 		*id = 0;
 		return -1;
 	}
+	wait_for_hosts(stop);
 	if (!known && write_lockid(store, *id, err) < 0) {
 		/* The place is taken all the same; without the note another one is next time. */
 		log_warning("lockid cannot be written", "reason", err->message);

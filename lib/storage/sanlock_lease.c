@@ -111,7 +111,9 @@ static int judge_owners(struct sanlk_resource *resource, struct sanlk_host *owne
 		return 0;
 	int result = sanlock_get_hosts(LEASE_LOCKSPACE, 0, &hosts, &n_hosts, 0);
 	if (result == -EAGAIN)
-		return 1; /* it has joined just now and has not seen the others yet */
+		return error_set(err, ERR_UNAVAILABLE,
+			"sanlock has joined the lockspace just now and does not know yet who else "
+			"is in it");
 	if (result < 0)
 		return arbiter_fail(err, result == -ENOENT ? -ENOSPC : result,
 			"look at the hosts of the lease", name);

@@ -114,7 +114,7 @@ hosts_cleanup() {
 		[ -z "${sanlock_pid[$host]:-}" ] || sanlock_kill "$host"
 		kill "${host_pid[$host]}" 2>/dev/null
 		if [ "$tap_failed" -ne 0 ]; then
-			tail -n 60 "$work/$host/daemon.log" 2>/dev/null | sed "s/^/# $host: /"
+			cat "$work/$host"/daemon*.log 2>/dev/null | tail -n 60 | sed "s/^/# $host: /"
 		fi
 	done
 	for host in "${!host_pid[@]}"; do
