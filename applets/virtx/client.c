@@ -156,6 +156,10 @@ char *client_read_file(const char *path, size_t *len, struct error *err)
 		error_set(err, ERR_INVALID, "cannot open %s: %m", path);
 		return NULL;
 	}
+	if (feof(file)) {
+		error_set(err, ERR_USAGE, "standard input can be read only once");
+		return NULL;
+	}
 	while ((got = fread(piece, 1, sizeof(piece), file)) > 0) {
 		if ((size_t)text->bpos + got > CLIENT_FILE_MAX) {
 			error_set(err, ERR_TOO_LARGE, "%s is longer than 1 MiB", path);

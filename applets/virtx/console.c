@@ -5,6 +5,40 @@
 #include "wait.h"
 
 #include <inttypes.h>
+#include <unistd.h>
+
+/* The length of a sequence that sets colours ("\033[1;32m"); 0 when the text starts with none. */
+static size_t colour_length(const char *text)
+{
+	if (!str_starts_with(text, "\033["))
+		return 0;
+	size_t len = 2 + strspn(text + 2, "0123456789;");
+
+	return text[len] == 'm' ? len + 1 : 0;
+}
+
+/* A guest could write what makes a terminal do things: only text and colours get there as they
+ * are. */
+static void print_on_terminal(const char *text, size_t len, FILE *out)
+{
+	const char *end = text + len;
+
+	while (text < end) {
+		size_t plain = strcspn(text, "\n\r\t\b\033"), colour = colour_length(text + plain);
+		cleanup_free char *piece = xstrndup(text, plain);
+		cleanup_free char *safe = text_escape(piece);
+
+		text += plain;
+		fputs(safe, out);
+		if (colour)
+			fwrite(text, 1, colour, out);
+		else if (*text == '\033')
+			fputs("\\x1b", out);
+		else if (*text)
+			putc(*text, out);
+		text += colour ? colour : 1;
+	}
+}
 
 /* Prints what there is behind *offset and moves it on; *more says whether there was anything. */
 static int print_piece(
@@ -13,17 +47,20 @@ static int print_piece(
 	cleanup_exchange struct http_exchange exchange = {.method = "GET"};
 	cleanup_free char *suffix = xasprintf("/console?offset=%" PRId64, *offset);
 	const char *next;
+	int64_t before = *offset;
 
 	if (client_exchange_id(client, THING_VM, id, suffix, &exchange, NULL, err) < 0)
 		return -1;
 	next = http_exchange_header(&exchange, "X-VirtX-Offset");
-	if (!next || !str_parse_int(next, 0, INT64_MAX, offset))
+	*more = exchange.response_len > 0;
+	if (!next || !str_parse_int(next, 0, INT64_MAX, offset) || (*more && *offset == before))
 		return error_set(
 			err, ERR_FORWARD, "the server does not say how its console goes on");
-	*more = exchange.response_len > 0;
-	if (fwrite(exchange.response, 1, exchange.response_len, client->out) !=
-			exchange.response_len ||
-		fflush(client->out) != 0)
+	if (isatty(fileno(client->out)) == 1)
+		print_on_terminal(exchange.response, exchange.response_len, client->out);
+	else
+		fwrite(exchange.response, 1, exchange.response_len, client->out);
+	if (ferror(client->out) || fflush(client->out) != 0)
 		return error_set(err, ERR_STORAGE, "cannot write the output: %m");
 	return 0;
 }
@@ -60,7 +97,9 @@ const struct command console_vm_command = {
 	.summary = "Print what a guest wrote to its serial console",
 	.details = "The text is kept over restarts of the VM. It is for reading only: for typing "
 		   "there is VNC,\n"
-		   "whose address virtx get vm ID -o yaml tells.",
+		   "whose address virtx get vm ID -o yaml tells. On a terminal control characters "
+		   "are shown as\n"
+		   "text, but for colours.",
 	.example = "virtx console vm web\n"
 		   "virtx console vm web --follow",
 	.options = options,

@@ -36,7 +36,7 @@ static int each(
 
 static const struct option_row options[] = {
 	{'s', "storage", NULL, "also delete the VM's managed storage", 0},
-	{'y', "yes", NULL, "do not ask before storage is deleted", 0},
+	{'y', "yes", NULL, "do not ask", 0},
 	{0, NULL, NULL, NULL, 0},
 };
 
@@ -44,7 +44,10 @@ const struct command delete_vm_command = {
 	.name = "delete vm",
 	.operands = "ID...",
 	.summary = "Delete VMs that are off",
-	.details = "Images stay unless --storage is given; unmanaged ones always stay.",
+	.details =
+		"Images stay unless --storage is given, which asks first on a terminal; unmanaged "
+		"ones\n"
+		"always stay.",
 	.example = "virtx delete vm web\n"
 		   "virtx delete vm web --storage --yes",
 	.options = options,

@@ -2,6 +2,7 @@
 /* Polling with a deadline, and the progress line. */
 #include "wait.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "base/uuid.h"
 #include "output.h"
@@ -11,20 +12,12 @@
 #define FIRST_PAUSE_MS 50
 #define LAST_PAUSE_MS  1000
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* timeout_s 0: no deadline. */
 static void begin(struct wait *wait, struct client *client, int64_t timeout_s)
 {
 	*wait = (struct wait){.client = client,
 		.terminal = isatty(fileno(client->log)) == 1,
-		.deadline_ms = timeout_s ? now_ms() + timeout_s * 1000 : 0};
+		.deadline_ms = timeout_s ? clock_ms() + timeout_s * 1000 : 0};
 }
 
 void wait_begin(struct wait *wait, struct client *client)
@@ -55,7 +48,7 @@ void wait_show(struct wait *wait, const char *phase, int percent)
 int wait_pause(struct wait *wait, const char *until, struct error *err)
 {
 	int64_t pause = FIRST_PAUSE_MS << (wait->polls < 5 ? wait->polls : 5);
-	int64_t left = wait->deadline_ms - now_ms();
+	int64_t left = wait->deadline_ms - clock_ms();
 
 	wait->polls++;
 	if (wait->deadline_ms && left <= 0) {
@@ -74,7 +67,7 @@ int wait_pause(struct wait *wait, const char *until, struct error *err)
 
 unsigned wait_left_ms(const struct wait *wait)
 {
-	int64_t left = wait->deadline_ms - now_ms();
+	int64_t left = wait->deadline_ms - clock_ms();
 
 	return left > 1 ? (unsigned)left : 1;
 }

@@ -3,6 +3,7 @@
  * frees it. */
 #include "background.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -226,12 +227,10 @@ int background_run(struct call *call, struct error *err)
 
 bool background_wait(unsigned timeout_ms)
 {
-	struct timespec until;
+	int64_t deadline = clock_ms() + timeout_ms;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
 	pthread_mutex_lock(&running_lock);
-	while (running && pthread_cond_timedwait(&none_running, &running_lock, &until) != ETIMEDOUT)
+	while (running && clock_wait(&none_running, &running_lock, deadline) != ETIMEDOUT)
 		;
 	bool all_ended = running == 0;
 	pthread_mutex_unlock(&running_lock);

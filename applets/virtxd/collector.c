@@ -5,10 +5,12 @@
  */
 #include "collector.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "console.h"
+#include "definition.h"
 #include "local_vms.h"
 #include "oplog.h"
 
@@ -47,59 +49,6 @@ struct collector {
 	struct host_limits limits;
 };
 
-static int64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/* Reads and understands a VM's XML. -1 when libvirt does not give it; what cannot be understood is
- * logged. */
-static int read_definition(struct collector *collector, const struct domain_stats *stats,
-	struct local_definition *definition, struct error *err)
-{
-	struct daemon *daemon = collector->daemon;
-	cleanup_free char *xml = hypervisor_get_xml(daemon->hypervisor, stats->uuid, false, err);
-	struct error why = {0};
-
-	*definition = (struct local_definition){0};
-	if (!xml)
-		return -1;
-	if (domain_xml_read(
-		    xml, strlen(xml), daemon->settings.vms_dir, &definition->reading, &why) < 0) {
-		log_warning("definition of VM not understood", "vm", stats->uuid, "reason",
-			why.message);
-		definition->why = xstrdup(why.message);
-		return 0;
-	}
-	definition->n_cdroms =
-		domain_xml_cdroms(xml, strlen(xml), definition->cdroms, DOMAIN_DISKS_MAX);
-	if (stats->runstate == RUNSTATE_POWEROFF)
-		return 0;
-	/* Only the live form knows where the display listens. */
-	cleanup_free char *live = hypervisor_get_xml(daemon->hypervisor, stats->uuid, true, &why);
-	cleanup_reading struct domain_reading running = {0};
-	if (live && domain_xml_read(live, strlen(live), daemon->settings.vms_dir, &running, &why) ==
-			    0) {
-		free(definition->reading.vnc);
-		definition->reading.vnc = steal(&running.vnc);
-	}
-	return 0;
-}
-
-/* True when the log of a VM that is off still has an open shutdown. A QEMU that was killed, or went
- * while nobody watched it, is "crashed" to libvirt. */
-static bool has_open_shutdown(
-	const struct domain_stats *stats, const struct local_definition *definition)
-{
-	const struct oplog_entry *entry = &definition->reading.oplog[OPLOG_SHUTDOWN];
-	bool off = stats->runstate == RUNSTATE_POWEROFF || stats->runstate == RUNSTATE_CRASHED;
-
-	return off && !definition->why && entry->present && entry->status == OPLOG_STARTED;
-}
-
 /*
  * Puts one VM as libvirt tells it. *stopped: its log has an open shutdown that is over now. -1 with
  * err when its XML could not be had; its state is put all the same.
@@ -108,9 +57,10 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 	bool with_definition, bool *stopped, struct error *err)
 {
 	struct local_definition definition = {0};
-	bool read = with_definition && read_definition(collector, stats, &definition, err) == 0;
+	bool read =
+		with_definition && definition_read(collector->daemon, stats, &definition, err) == 0;
 
-	*stopped = read && has_open_shutdown(stats, &definition);
+	*stopped = read && definition_has_open_shutdown(&definition, stats->runstate);
 	if (err->code == ERR_NOT_FOUND) {
 		local_vms_remove(collector->vms, ticket, stats->uuid);
 		return -1;
@@ -119,12 +69,11 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 					      .ticket = ticket,
 					      .stats = stats,
 					      .definition = read ? &definition : NULL,
-					      .now_ms = daemon_now_ms(),
-					      .now_ns = monotonic_ns(),
+					      .now_ms = clock_wall_ms(),
+					      .now_ns = clock_us() * 1000,
 					      .mhz = atomic_load(&collector->mhz),
 				      });
-	domain_reading_free(&definition.reading);
-	free(definition.why);
+	definition_free(&definition);
 	return with_definition && !read ? -1 : 0;
 }
 
@@ -204,13 +153,13 @@ static void publish_host(struct collector *collector)
 	struct error err = {0};
 
 	if (hypervisor_get_load(collector->daemon->hypervisor, &round.load, &err) == 0)
-		round.at_ns = monotonic_ns();
+		round.at_ns = clock_us() * 1000;
 	else
 		log_debug("load of the host not read", "reason", err.message);
 	local_vms_sum(collector->vms, &round);
 	host_stats_compute(&host_files_system, &round, &collector->last, host);
 	host->lockid = (int16_t)atomic_load(&collector->daemon->lockid);
-	host->ts_ms = daemon_now_ms();
+	host->ts_ms = clock_wall_ms();
 	inventory_put_host(collector->daemon->inventory, host);
 	host_stats_limits(&host_files_system, &round, host, &limits);
 	pthread_mutex_lock(&collector->host_lock);
@@ -232,7 +181,7 @@ static void put_all(
 			complete_log(collector, list[i].uuid);
 			local_vms_mark(collector->vms, list[i].uuid);
 		}
-		atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+		atomic_store(&collector->heartbeat, clock_ms());
 	}
 }
 
@@ -250,7 +199,7 @@ static int make_round(struct collector *collector, struct error *err)
 	local_vms_sweep(collector->vms, ticket);
 	publish_host(collector);
 	console_trim(collector->daemon);
-	atomic_store(&collector->last_round, daemon_monotonic_ms());
+	atomic_store(&collector->last_round, clock_ms());
 	/* The XML of many VMs was in memory for a moment; it would stay there. */
 	malloc_trim(0);
 	return 0;
@@ -267,13 +216,6 @@ static void round_or_complain(struct collector *collector)
 	else if (!failed && collector->failed)
 		log_info("collection works again");
 	collector->failed = failed;
-}
-
-static void wait_until(struct collector *collector, int64_t at_ms)
-{
-	struct timespec until = {.tv_sec = at_ms / 1000, .tv_nsec = at_ms % 1000 * 1000000};
-
-	pthread_cond_timedwait(&collector->wake, &collector->lock, &until);
 }
 
 /* Takes the VMs that had events; the caller frees the list. Called with the lock held. */
@@ -294,7 +236,7 @@ static void refresh_pending(struct collector *collector, char (*list)[UUID_TEXT_
 		if (collector_refresh(collector, list[i], &err) < 0)
 			log_debug("VM not read after its event", "vm", list[i], "reason",
 				err.message);
-		atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+		atomic_store(&collector->heartbeat, clock_ms());
 	}
 }
 
@@ -302,16 +244,17 @@ static void *collect(void *context)
 {
 	struct collector *collector = context;
 	int64_t interval = collector->daemon->settings.collect_interval * 1000;
-	int64_t next = daemon_monotonic_ms() + interval;
+	int64_t next = clock_ms() + interval;
 
 	pthread_mutex_lock(&collector->lock);
 	while (!collector->stopping) {
-		int64_t now = daemon_monotonic_ms();
+		int64_t now = clock_ms();
 		cleanup_free char(*list)[UUID_TEXT_SIZE] = NULL;
 
 		atomic_store(&collector->heartbeat, now);
 		if (!collector->n_pending && !collector->round_wanted && now < next) {
-			wait_until(collector, now + TURN_MS < next ? now + TURN_MS : next);
+			clock_wait(&collector->wake, &collector->lock,
+				now + TURN_MS < next ? now + TURN_MS : next);
 			continue;
 		}
 		bool round = collector->round_wanted || now >= next;
@@ -322,7 +265,7 @@ static void *collect(void *context)
 		refresh_pending(collector, list, count);
 		if (round) {
 			round_or_complain(collector);
-			next = daemon_monotonic_ms() + interval;
+			next = clock_ms() + interval;
 		}
 		pthread_mutex_lock(&collector->lock);
 	}
@@ -359,12 +302,12 @@ static void *follow_addresses(void *context)
 	struct collector *collector = context;
 
 	while (!is_stopping(collector)) {
-		int64_t next = daemon_monotonic_ms() + ADDRESSES_MS;
+		int64_t next = clock_ms() + ADDRESSES_MS;
 
 		look_for_addresses(collector);
 		pthread_mutex_lock(&collector->lock);
-		while (!collector->stopping && daemon_monotonic_ms() < next)
-			wait_until(collector, next);
+		while (!collector->stopping && clock_ms() < next)
+			clock_wait(&collector->wake, &collector->lock, next);
 		pthread_mutex_unlock(&collector->lock);
 	}
 	return NULL;
@@ -373,18 +316,14 @@ static void *follow_addresses(void *context)
 struct collector *collector_new(struct daemon *daemon)
 {
 	struct collector *collector = xcalloc(1, sizeof(*collector));
-	pthread_condattr_t monotonic;
 
 	collector->daemon = daemon;
 	collector->vms = local_vms_new(daemon->inventory, daemon->host_uuid);
 	collector->pending = xcalloc(MAX_PENDING, sizeof(*collector->pending));
 	pthread_mutex_init(&collector->lock, NULL);
 	pthread_mutex_init(&collector->host_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&collector->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	atomic_store(&collector->heartbeat, daemon_monotonic_ms());
+	pthread_cond_init(&collector->wake, NULL);
+	atomic_store(&collector->heartbeat, clock_ms());
 	return collector;
 }
 

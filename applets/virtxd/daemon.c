@@ -4,6 +4,7 @@
 
 #include "access.h"
 #include "background.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,22 +32,6 @@
 #define COLLECT_SILENT_MS 90000 /* a round may wait for a QEMU that hangs */
 #define LIBVIRT_SILENT_MS 60000
 
-int64_t daemon_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-int64_t daemon_monotonic_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int choose_host_name(struct daemon *daemon, struct error *err)
 {
 	if (*daemon->settings.host_name) {
@@ -59,9 +44,15 @@ static int choose_host_name(struct daemon *daemon, struct error *err)
 }
 
 /* Where libvirt is: as configured, or the embedded driver below the state directory. */
+/* Folder of libvirt's embedded driver. The caller frees it. */
+static char *embedded_root(const struct daemon *daemon)
+{
+	return xasprintf("%s/qemu", daemon->settings.state_dir);
+}
+
 static char *choose_uri(const struct daemon *daemon, struct error *err)
 {
-	cleanup_free char *root = xasprintf("%s/qemu", daemon->settings.state_dir);
+	cleanup_free char *root = embedded_root(daemon);
 	char *uri = NULL;
 
 	if (*daemon->settings.libvirt_uri)
@@ -108,7 +99,7 @@ static int wait_for(struct daemon *daemon, const char *what,
 	int (*look)(struct daemon *daemon, struct error *why), bool (*interrupted)(void *context),
 	void *context, struct error *err)
 {
-	int64_t start = daemon_monotonic_ms(), next = start + WAIT_MESSAGE_MS;
+	int64_t start = clock_ms(), next = start + WAIT_MESSAGE_MS;
 	int64_t limit =
 		daemon->settings.wait < 0 ? INT64_MAX : start + daemon->settings.wait * 1000;
 
@@ -118,7 +109,7 @@ static int wait_for(struct daemon *daemon, const char *what,
 		int found = look(daemon, &why);
 		if (found == 0)
 			return 0;
-		int64_t now = daemon_monotonic_ms();
+		int64_t now = clock_ms();
 		if (found < 0 && now >= limit)
 			return error_set(err, ERR_UNAVAILABLE, "%s: %s", what, why.message);
 		if (interrupted(context))
@@ -243,9 +234,32 @@ static int start_http(struct daemon *daemon, struct error *err)
 			.handle = routes_handle,
 			.on_done = log_access,
 			.context = daemon,
+			.host_name = daemon->host_name,
 		},
 		err);
 	return daemon->http ? 0 : -1;
+}
+
+/*
+ * Standalone, QEMU's start ends with the daemon that was starting it. Nobody was told that such a
+ * guest runs; it goes before libvirt would wait for it.
+ */
+static void end_cut_starts(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	cleanup_free char *root = embedded_root(daemon);
+	size_t count = operations_list_interrupted(daemon->operations, "boot", &vms);
+
+	for (size_t i = 0; i < count; i++) {
+		struct error err = {0};
+		int ended = hypervisor_embedded_end_guest(root, vms[i], &err);
+
+		if (ended > 0)
+			log_warning("guest that was cut in its start is ended", "vm", vms[i]);
+		else if (ended < 0)
+			log_error("guest that was cut in its start stays", "vm", vms[i], "error",
+				err.message);
+	}
 }
 
 static int start_parts(
@@ -254,7 +268,14 @@ static int start_parts(
 	if (choose_host_name(daemon, err) < 0)
 		return -1;
 	daemon->state_lock = state_lock(daemon->settings.state_dir, err);
-	if (daemon->state_lock < 0 || start_hypervisor(daemon, err) < 0 ||
+	if (daemon->state_lock < 0)
+		return -1;
+	daemon->operations = operations_open(daemon->settings.state_dir, err);
+	if (!daemon->operations)
+		return -1;
+	if (daemon->settings.standalone)
+		end_cut_starts(daemon);
+	if (start_hypervisor(daemon, err) < 0 ||
 		wait_for(daemon, "libvirt", look_for_libvirt, interrupted, context, err) < 0 ||
 		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
 		open_store(daemon, err) < 0)
@@ -262,9 +283,7 @@ static int start_parts(
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
 		return -1;
-	daemon->operations = operations_open(daemon->settings.state_dir, err);
-	if (!daemon->operations || start_lockspace(daemon, interrupted, context, err) < 0 ||
-		recovery_run(daemon, err) < 0)
+	if (start_lockspace(daemon, interrupted, context, err) < 0 || recovery_run(daemon, err) < 0)
 		return -1;
 	atomic_store(&daemon->recovered, true);
 	return start_http(daemon, err);
@@ -304,13 +323,13 @@ int daemon_start(struct daemon *daemon, const struct settings *settings,
 static bool drain(struct daemon *daemon)
 {
 	unsigned operations = 0, requests = 0;
-	int64_t end = daemon_monotonic_ms() + DRAIN_MS;
+	int64_t end = clock_ms() + DRAIN_MS;
 
 	if (daemon->http)
 		state_publish_address(daemon->settings.state_dir, NULL);
 	if (daemon->operations)
 		operations = operations_drain(daemon->operations, DRAIN_MS);
-	int64_t left = end - daemon_monotonic_ms();
+	int64_t left = end - clock_ms();
 	if (daemon->http)
 		requests = http_server_stop(
 			daemon->http, left > HTTP_GRACE_MS ? (unsigned)left : HTTP_GRACE_MS);
@@ -368,7 +387,7 @@ bool daemon_is_alive(struct daemon *daemon, const char **hangs)
 		{"collector", collector_heartbeat(daemon->collector), COLLECT_SILENT_MS},
 		{"libvirt events", hypervisor_heartbeat(daemon->hypervisor), LIBVIRT_SILENT_MS},
 	};
-	int64_t now = daemon_monotonic_ms();
+	int64_t now = clock_ms();
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (now - parts[i].seen > parts[i].limit) {

@@ -47,11 +47,6 @@ struct daemon {
 	struct http_server *http;
 };
 
-/* Milliseconds since the epoch, UTC. */
-int64_t daemon_now_ms(void);
-/* Milliseconds of the monotonic clock, for heartbeats and intervals. */
-int64_t daemon_monotonic_ms(void);
-
 /*
  * Starts everything, in the order of design.md. interrupted() is asked while libvirt is waited for:
  * true ends the start with ERR_CANCELLED. On -1 what was started is stopped again.

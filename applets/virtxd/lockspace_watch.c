@@ -2,13 +2,13 @@
 /* The host's place in the lockspace: see lockspace_watch.h. */
 #include "lockspace_watch.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "seed_lease.h"
 #include "storage/lockspace.h"
 
 #include <pthread.h>
-#include <time.h>
 
 #define CHECK_S      2
 #define ANSWER_MS    10000 /* a check that takes longer counts as failed */
@@ -38,11 +38,7 @@ static void watch_free(struct lockspace_watch *watch)
 /* Called with the lock held. */
 static void wait_seconds(struct lockspace_watch *watch, int seconds)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
-	pthread_cond_timedwait(&watch->changed, &watch->lock, &until);
+	clock_wait(&watch->changed, &watch->lock, clock_ms() + seconds * 1000);
 }
 
 /* A change is logged once. True when the host is in it and was not before. */
@@ -66,7 +62,7 @@ static bool note(struct lockspace_watch *watch, unsigned id, const struct error 
 static void note_start(struct lockspace_watch *watch)
 {
 	pthread_mutex_lock(&watch->lock);
-	watch->asked_ms = daemon_monotonic_ms();
+	watch->asked_ms = clock_ms();
 	pthread_mutex_unlock(&watch->lock);
 }
 
@@ -74,10 +70,10 @@ static void call_gained(struct lockspace_watch *watch)
 {
 	int64_t after = watch->retry_after_ms;
 
-	if (!after || daemon_monotonic_ms() < watch->retry_at_ms)
+	if (!after || clock_ms() < watch->retry_at_ms)
 		return;
 	bool done = watch->gained(watch->daemon);
-	watch->retry_at_ms = daemon_monotonic_ms() + after;
+	watch->retry_at_ms = clock_ms() + after;
 	watch->retry_after_ms = done ? 0 : after * 2 < RETRY_MAX_MS ? after * 2 : RETRY_MAX_MS;
 }
 
@@ -99,7 +95,7 @@ static void keep(struct lockspace_watch *watch)
 	watch->tried = true;
 	pthread_mutex_unlock(&watch->lock);
 	if (gained) {
-		watch->retry_at_ms = daemon_monotonic_ms();
+		watch->retry_at_ms = clock_ms();
 		watch->retry_after_ms = RETRY_MS;
 	}
 	if (!error_is_set(&err)) {
@@ -130,17 +126,13 @@ struct lockspace_watch *lockspace_watch_start(
 	struct daemon *daemon, bool (*gained)(struct daemon *daemon), struct error *err)
 {
 	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
-	pthread_condattr_t monotonic;
 	pthread_t thread;
 
 	watch->daemon = daemon;
 	watch->gained = gained;
 	error_set(&watch->err, ERR_UNAVAILABLE, "this host has not joined the lockspace yet");
 	pthread_mutex_init(&watch->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&watch->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&watch->changed, NULL);
 	int failure = pthread_create(&thread, NULL, watch_lockspace, watch);
 	if (failure) {
 		watch_free(watch);
@@ -178,10 +170,10 @@ int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
 	pthread_mutex_unlock(&watch->lock);
 	if (error_is_set(err))
 		return error_prefix(err, "lockspace");
-	if (asked && daemon_monotonic_ms() - asked > ANSWER_MS)
+	if (asked && clock_ms() - asked > ANSWER_MS)
 		return error_set(err, ERR_UNAVAILABLE,
 			"lockspace: sanlock has not answered for %lld s",
-			(long long)(daemon_monotonic_ms() - asked) / 1000);
+			(long long)(clock_ms() - asked) / 1000);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 /* Records of operations as JSON, for the API and for the file: see operation_record.h. */
 #include "operation_record.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon.h"
@@ -21,7 +22,7 @@ struct operation *operation_new(
 	operation->name = xstrdup(vm_name);
 	operation->key = key ? xstrdup(key->key) : NULL;
 	operation->fingerprint = key ? xstrdup(key->fingerprint) : NULL;
-	operation->start_ms = daemon_now_ms();
+	operation->start_ms = clock_wall_ms();
 	return operation;
 }
 

@@ -2,6 +2,7 @@
 /* Operations of this host, their records and their file: see operations.h. */
 #include "operations.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,7 +32,7 @@ struct operations {
  * lock held. */
 static void forget_old(struct operations *operations)
 {
-	int64_t limit = daemon_now_ms() - OPERATIONS_AGE_MS;
+	int64_t limit = clock_wall_ms() - OPERATIONS_AGE_MS;
 	size_t excess = operations->count > OPERATIONS_MAX ? operations->count - OPERATIONS_MAX : 0;
 
 	for (int with_key = 0; with_key < 2; with_key++) {
@@ -125,7 +126,7 @@ static int read_records(struct operations *operations, struct error *err)
 		if (operation->state == OPERATION_RUNNING) {
 			operation->state = OPERATION_FAILED;
 			operation->interrupted = true;
-			operation->end_ms = daemon_now_ms();
+			operation->end_ms = clock_wall_ms();
 			error_set(&operation->error, ERR_UNAVAILABLE, "interrupted by a restart");
 		}
 		add_record(operations, operation);
@@ -138,7 +139,6 @@ struct operations *operations_open(const char *state_dir, struct error *err)
 {
 	struct operations *operations;
 	struct error cause = {0};
-	pthread_condattr_t monotonic;
 
 	if (file_make_dirs(state_dir, 0750, err))
 		return NULL;
@@ -146,10 +146,7 @@ struct operations *operations_open(const char *state_dir, struct error *err)
 	operations->path = xasprintf("%s/operations.json", state_dir);
 	pthread_mutex_init(&operations->lock, NULL);
 	pthread_mutex_init(&operations->writer, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&operations->ended, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&operations->ended, NULL);
 
 	if (read_records(operations, &cause)) {
 		cleanup_free char *aside = xasprintf("%s.bad", operations->path);
@@ -320,7 +317,7 @@ void operation_end(struct operation *operation, const struct error *err)
 		"kind", operation->kind, "vm", operation->vm, "error",
 		failed ? err->message : NULL);
 	pthread_mutex_lock(&operations->lock);
-	operation->end_ms = daemon_now_ms();
+	operation->end_ms = clock_wall_ms();
 	if (failed) {
 		operation->error = *err;
 		operation->state =
@@ -458,16 +455,9 @@ void operations_settle(struct operations *operations, const char *kind, const ch
 
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms)
 {
-	struct timespec until;
+	int64_t deadline = clock_ms() + timeout_ms;
 	unsigned running;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&operations->lock);
 	operations->draining = true;
 	for (size_t i = 0; i < operations->count; i++)
@@ -475,7 +465,7 @@ unsigned operations_drain(struct operations *operations, unsigned timeout_ms)
 			!operations->list[i]->committed)
 			atomic_store(&operations->list[i]->cancel, true);
 	while (operations->running > 0 &&
-		pthread_cond_timedwait(&operations->ended, &operations->lock, &until) == 0)
+		clock_wait(&operations->ended, &operations->lock, deadline) == 0)
 		;
 	running = operations->running;
 	pthread_mutex_unlock(&operations->lock);

@@ -2,6 +2,7 @@
 /* The operation log of a VM: see oplog.h. */
 #include "oplog.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -25,7 +26,7 @@ static void write_entry(
 void oplog_start(struct daemon *daemon, const char *uuid, enum oplog_op op, const char *message,
 	struct oplog_note *note)
 {
-	*note = (struct oplog_note){.op = op, .start_ms = daemon_now_ms()};
+	*note = (struct oplog_note){.op = op, .start_ms = clock_wall_ms()};
 	(void)str_copy(note->message, sizeof(note->message), message);
 	write_entry(daemon, uuid, op,
 		&(struct oplog_entry){.present = true,
@@ -44,7 +45,7 @@ void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_no
 	write_entry(daemon, uuid, note->op,
 		&(struct oplog_entry){.present = true,
 			.start_ms = note->start_ms,
-			.end_ms = daemon_now_ms(),
+			.end_ms = clock_wall_ms(),
 			.status = error_is_set(err) ? OPLOG_FAILED : OPLOG_COMPLETED,
 			.message = message});
 }

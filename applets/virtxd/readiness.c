@@ -2,6 +2,7 @@
 /* Asks the storage every few seconds; everything else is known already. */
 #include "readiness.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "collector.h"
@@ -34,11 +35,7 @@ static void readiness_free(struct readiness *readiness)
 /* Called with the lock held. */
 static void wait_seconds(struct readiness *readiness, int seconds)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += seconds;
-	pthread_cond_timedwait(&readiness->changed, &readiness->lock, &until);
+	clock_wait(&readiness->changed, &readiness->lock, clock_ms() + seconds * 1000);
 }
 
 /* A change is logged once. Called with the lock held. */
@@ -52,7 +49,7 @@ static void note_check(struct readiness *readiness, const struct error *err)
 		log_info("storage can be used again");
 	readiness->err = *err;
 	if (is_good)
-		readiness->good_ms = daemon_monotonic_ms();
+		readiness->good_ms = clock_ms();
 }
 
 static void *watch_storage(void *context)
@@ -79,16 +76,12 @@ static void *watch_storage(void *context)
 struct readiness *readiness_start(struct daemon *daemon, struct error *err)
 {
 	struct readiness *readiness = xcalloc(1, sizeof(*readiness));
-	pthread_condattr_t monotonic;
 	pthread_t thread;
 
 	readiness->store = daemon->store;
-	readiness->good_ms = daemon_monotonic_ms(); /* it was opened just now */
+	readiness->good_ms = clock_ms(); /* it was opened just now */
 	pthread_mutex_init(&readiness->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&readiness->changed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&readiness->changed, NULL);
 	int failure = pthread_create(&thread, NULL, watch_storage, readiness);
 	if (failure) {
 		readiness_free(readiness);
@@ -118,7 +111,7 @@ bool readiness_stop(struct readiness *readiness)
 int readiness_check_storage(struct readiness *readiness, struct error *err)
 {
 	pthread_mutex_lock(&readiness->lock);
-	int64_t silent = daemon_monotonic_ms() - readiness->good_ms;
+	int64_t silent = clock_ms() - readiness->good_ms;
 	if (error_is_set(&readiness->err))
 		*err = readiness->err;
 	pthread_mutex_unlock(&readiness->lock);
@@ -133,7 +126,7 @@ int readiness_check_storage(struct readiness *readiness, struct error *err)
 int readiness_check(struct daemon *daemon, struct error *err)
 {
 	int64_t round = collector_last_round(daemon->collector);
-	int64_t age = daemon_monotonic_ms() - round;
+	int64_t age = clock_ms() - round;
 	char why[256];
 
 	if (!hypervisor_is_connected(daemon->hypervisor, why, sizeof(why)))

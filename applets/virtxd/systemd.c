@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Thin over libsystemd. */
 #include "systemd.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -14,11 +15,7 @@ void systemd_notify(const char *state)
 
 void systemd_notify_reloading(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64,
-		(int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIi64, clock_us());
 }
 
 unsigned systemd_watchdog_ms(void)

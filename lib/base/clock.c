@@ -23,19 +23,10 @@ int64_t clock_wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void clock_cond_init(pthread_cond_t *condition)
+int clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline_ms)
 {
-	pthread_condattr_t attributes;
+	struct timespec until = {
+		.tv_sec = deadline_ms / 1000, .tv_nsec = deadline_ms % 1000 * 1000000};
 
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(condition, &attributes);
-	pthread_condattr_destroy(&attributes);
-}
-
-struct timespec clock_after(int64_t ms)
-{
-	int64_t at = clock_us() + ms * 1000;
-
-	return (struct timespec){.tv_sec = at / 1000000, .tv_nsec = at % 1000000 * 1000};
+	return pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &until);
 }

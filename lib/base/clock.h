@@ -17,9 +17,10 @@ int64_t clock_us(void);
 /* Milliseconds since the Unix epoch, UTC. */
 int64_t clock_wall_ms(void);
 
-/* A condition whose pthread_cond_timedwait() goes by the monotonic clock, */
-void clock_cond_init(pthread_cond_t *condition);
-/* and the time that lies so many ms ahead, for it. */
-struct timespec clock_after(int64_t ms);
+/*
+ * Waits for a condition until clock_ms() reaches deadline_ms: 0, or ETIMEDOUT as
+ * pthread_cond_timedwait() says it. The mutex is the caller's.
+ */
+int clock_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int64_t deadline_ms);
 
 #endif

@@ -160,7 +160,7 @@ static enum step refuse(
 	connection->close = true;
 	connection->exchange->head_len = connection->exchange->input_len;
 	atomic_fetch_add_explicit(&worker->server->refused, 1, memory_order_relaxed);
-	http_problem_set(&response, request, err, status, NULL);
+	http_problem_set(&response, request, err, status, worker->server->config.host_name);
 	return answer(worker, connection, &response);
 }
 

@@ -262,7 +262,7 @@ void *housekeeping_run(void *argument)
 
 	pthread_mutex_lock(&server->lock);
 	while (!atomic_load(&server->ended)) {
-		struct timespec until = clock_after(TURN_MS);
+		int64_t turn_ends = clock_ms() + TURN_MS;
 
 		pthread_mutex_unlock(&server->lock);
 		expire(server);
@@ -273,7 +273,7 @@ void *housekeeping_run(void *argument)
 		atomic_store(&server->heartbeat, clock_ms());
 		pthread_mutex_lock(&server->lock);
 		if (!atomic_load(&server->ended))
-			pthread_cond_timedwait(&server->changed, &server->lock, &until);
+			clock_wait(&server->changed, &server->lock, turn_ends);
 	}
 	pthread_mutex_unlock(&server->lock);
 	return NULL;

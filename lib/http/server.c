@@ -68,7 +68,7 @@ static struct http_server *server_new(const struct http_server_config *config)
 	set_defaults(&server->config);
 	server->config.listen = NULL; /* the caller's; opened at once */
 	pthread_mutex_init(&server->lock, NULL);
-	clock_cond_init(&server->changed);
+	pthread_cond_init(&server->changed, NULL);
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = (unsigned)clock_us();
 	snprintf(server->id_prefix, sizeof(server->id_prefix), "%08x", random);
@@ -151,11 +151,8 @@ static void wait_for_workers(struct http_server *server)
 		struct worker *worker = &server->workers[i];
 
 		/* Outside handlers nothing blocks, so this ends. */
-		while (!worker->done && !atomic_load(&worker->in_handler)) {
-			struct timespec until = clock_after(1000);
-
-			pthread_cond_timedwait(&server->changed, &server->lock, &until);
-		}
+		while (!worker->done && !atomic_load(&worker->in_handler))
+			clock_wait(&server->changed, &server->lock, clock_ms() + 1000);
 	}
 }
 

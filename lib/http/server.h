@@ -83,6 +83,7 @@ struct http_server_config {
 	void (*on_done)(void *context, const struct http_request *request, int status,
 		int64_t microseconds);
 	void *context;
+	const char *host_name; /* for the problem with a malformed request; NULL: none */
 	/* Deadlines in ms, 0: as above. */
 	unsigned header_ms;   /* 5,000: first byte to last of a header section; a new connection's
 				 first byte too */

@@ -7,6 +7,7 @@
  */
 #include "hypervisor/internal.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "hypervisor/deadline.h"
@@ -230,13 +231,11 @@ static void serve_connection(struct hypervisor *hypervisor)
 /* Sleeps until then, unless stopped before. */
 static void pause_until(struct hypervisor *hypervisor, int64_t when_ms)
 {
-	int64_t left = when_ms - monotonic_ms();
-	struct timespec until = monotonic_after(left > 0 ? (unsigned)left : 0);
 	int status = 0;
 
 	pthread_mutex_lock(&hypervisor->lock);
 	while (!atomic_load(&hypervisor->stopping) && status != ETIMEDOUT)
-		status = pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &until);
+		status = clock_wait(&hypervisor->changed, &hypervisor->lock, when_ms);
 	pthread_mutex_unlock(&hypervisor->lock);
 }
 
@@ -246,7 +245,7 @@ static void *connector_main(void *data)
 	struct hypervisor *hypervisor = data;
 
 	while (!atomic_load(&hypervisor->stopping) && !hypervisor->hopeless) {
-		int64_t began = monotonic_ms();
+		int64_t began = clock_ms();
 
 		serve_connection(hypervisor);
 		pause_until(hypervisor, began + hypervisor->config.reconnect_ms);
@@ -265,7 +264,7 @@ static void on_timer(int timer, void *context)
 	struct hypervisor *hypervisor = context;
 
 	(void)timer;
-	atomic_store(&hypervisor->heartbeat_ms, monotonic_ms());
+	atomic_store(&hypervisor->heartbeat_ms, clock_ms());
 }
 
 static void *events_main(void *data)
@@ -286,20 +285,16 @@ static void *events_main(void *data)
 static struct hypervisor *hypervisor_new(const struct hypervisor_config *config)
 {
 	struct hypervisor *hypervisor = xcalloc(1, sizeof(*hypervisor));
-	pthread_condattr_t attributes;
 
 	hypervisor->config = *config;
 	hypervisor->config.uri = xstrdup(config->uri);
 	if (!config->reconnect_ms)
 		hypervisor->config.reconnect_ms = RECONNECT_MS;
 	atomic_init(&hypervisor->references, 1);
-	atomic_init(&hypervisor->heartbeat_ms, monotonic_ms());
+	atomic_init(&hypervisor->heartbeat_ms, clock_ms());
 	pthread_mutex_init(&hypervisor->lock, NULL);
 	pthread_mutex_init(&hypervisor->probe_lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&hypervisor->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	pthread_cond_init(&hypervisor->changed, NULL);
 	str_copy(hypervisor->why, sizeof(hypervisor->why), "still connecting");
 	return hypervisor;
 }
@@ -349,7 +344,7 @@ fail:
 
 void hypervisor_stop(struct hypervisor *hypervisor)
 {
-	struct timespec until = monotonic_after(CONNECTOR_STOP_MS);
+	int64_t until = clock_ms() + CONNECTOR_STOP_MS;
 	bool finished;
 	int status = 0;
 
@@ -359,7 +354,7 @@ void hypervisor_stop(struct hypervisor *hypervisor)
 	atomic_store(&hypervisor->stopping, true);
 	pthread_cond_broadcast(&hypervisor->changed);
 	while (!hypervisor->finished && status != ETIMEDOUT)
-		status = pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &until);
+		status = clock_wait(&hypervisor->changed, &hypervisor->lock, until);
 	finished = hypervisor->finished;
 	pthread_mutex_unlock(&hypervisor->lock);
 	if (finished)
@@ -372,13 +367,13 @@ void hypervisor_stop(struct hypervisor *hypervisor)
 
 int hypervisor_wait(struct hypervisor *hypervisor, unsigned timeout_ms, struct error *err)
 {
-	struct timespec until = monotonic_after(timeout_ms);
+	int64_t until = clock_ms() + timeout_ms;
 	int status = 0;
 	int result = 0;
 
 	pthread_mutex_lock(&hypervisor->lock);
 	while (!hypervisor->ready && !hypervisor->hopeless && status != ETIMEDOUT)
-		status = pthread_cond_timedwait(&hypervisor->changed, &hypervisor->lock, &until);
+		status = clock_wait(&hypervisor->changed, &hypervisor->lock, until);
 	if (!hypervisor->ready) {
 		result = error_set(err, ERR_UNAVAILABLE, "%s", hypervisor->why);
 		if (strstr(hypervisor->why, "Failed to parse user"))

@@ -8,13 +8,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
-
-/* Milliseconds of the monotonic clock. */
-int64_t monotonic_ms(void);
-/* That clock, milliseconds from now, for pthread_cond_timedwait() on a CLOCK_MONOTONIC condition.
- */
-struct timespec monotonic_after(unsigned milliseconds);
 
 /*
  * Runs run(argument) in a thread of its own and waits at most timeout_ms. True: it has

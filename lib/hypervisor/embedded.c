@@ -4,9 +4,16 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/str.h"
 
-#include <string.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/pidfd.h>
 #include <unistd.h>
+
+#define MAX_COMMAND_LINE (256 * 1024)
+#define END_GUEST_MS     5000
 
 /*
  * The driver shares the machine with nobody: no security labels, no control groups, no private
@@ -62,4 +69,42 @@ int hypervisor_embedded_prepare(const char *root, char **uri, struct error *err)
 		return -1;
 	*uri = make_uri(root);
 	return 0;
+}
+
+/* Whether a process is the QEMU of that guest: ids are used again. */
+static bool is_guest(pid_t pid, const char *uuid)
+{
+	cleanup_free char *path = xasprintf("/proc/%d/cmdline", (int)pid);
+	struct error ignored = {0};
+	size_t len = 0;
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup_free char *line =
+		fd < 0 ? NULL : file_read_fd(fd, path, MAX_COMMAND_LINE, &len, &ignored);
+
+	for (const char *word = line; word && word < line + len; word += strlen(word) + 1)
+		if (str_equal(word, "-uuid") && word + sizeof("-uuid") < line + len)
+			return str_equal(word + sizeof("-uuid"), uuid);
+	return false;
+}
+
+int hypervisor_embedded_end_guest(const char *root, const char *uuid, struct error *err)
+{
+	cleanup_free char *path = xasprintf("%s/run/qemu/%s.pid", root, uuid);
+	struct error ignored = {0};
+	cleanup_free char *text = file_read(path, 32, NULL, &ignored);
+	int64_t pid = 0;
+
+	if (text)
+		text[strcspn(text, "\n")] = '\0';
+	if (!text || !str_parse_int(text, 2, INT32_MAX, &pid))
+		return 0;
+	cleanup_close int process = pidfd_open((pid_t)pid, 0);
+	if (process < 0 || !is_guest((pid_t)pid, uuid))
+		return 0;
+	struct pollfd gone = {.fd = process, .events = POLLIN};
+	if (pidfd_send_signal(process, SIGKILL, NULL, 0) || poll(&gone, 1, END_GUEST_MS) != 1)
+		return error_set(err, ERR_TIMEOUT,
+			"QEMU (pid %d) of VM %s, which was cut in its start, does not end",
+			(int)pid, uuid);
+	return 1;
 }

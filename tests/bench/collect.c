@@ -3,22 +3,14 @@
  * Time to collect all domains of an embedded driver: ours beside the bare bulk
  * call, in turns on one connection. Usage: collect ROOT. Prints rows "NAME VALUE UNIT BASELINE".
  */
+#include "base/clock.h"
 #include "hypervisor/embedded.h"
 #include "hypervisor/internal.h"
 
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 #define ROUNDS 31
-
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static int compare(const void *a, const void *b)
 {
@@ -55,15 +47,15 @@ static int measure(struct hypervisor *hypervisor, struct error *err)
 		return -1;
 	for (int i = 0; i < ROUNDS; i++) {
 		cleanup_free struct domain_stats *list = NULL;
-		double start = now_ms();
+		double start = (double)clock_us() / 1000;
 
 		if (hypervisor_collect(hypervisor, 10000, &list, &domains, err) < 0)
 			return -1;
-		ours[i] = now_ms() - start;
-		start = now_ms();
+		ours[i] = (double)clock_us() / 1000 - start;
+		start = (double)clock_us() / 1000;
 		if (collect_bare(connection) != (int)domains)
 			return error_set(err, ERR_INTERNAL, "the bare call sees other domains");
-		bare[i] = now_ms() - start;
+		bare[i] = (double)clock_us() / 1000 - start;
 	}
 	libvirt.virConnectClose(connection);
 	printf("collect_%zu_domains %.2f ms %.2f\n", domains, median(ours), median(bare));

@@ -10,6 +10,8 @@ ANSWERS = {
     b"page": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
     b"error": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
     b"boot": b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"console": b"HTTP/1.1 200 OK\r\nX-VirtX-Offset: 9\r\nContent-Length: 33\r\n\r\n"
+    b"\x1b]0;owned\x07 \x1b[32mgreen\x1b[0m \xff\x00\xc2\x9b6n\n",
     b"hosts": b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"items\": \"\"}",
 }
 
@@ -23,6 +25,8 @@ class Handler(socketserver.StreamRequestHandler):
                 length = int(line.split(b":")[1])
         self.rfile.read(length)
         answer = ANSWERS.get(target.split(b"/")[-1].split(b"?")[0])
+        if b"offset=9" in target:
+            answer = b"HTTP/1.1 200 OK\r\nX-VirtX-Offset: 9\r\nContent-Length: 0\r\n\r\n"
         if answer is None:
             self.rfile.read(1)  # until the client goes away
         else:

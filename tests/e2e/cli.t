@@ -223,6 +223,7 @@ ok "and the meta-data" wait_for 10 guest_said 'seed meta-data: instance-id: mine
 ok "it is armed" wait_for 30 guest_said 'shutdown button armed'
 cli shutdown vm guest --wait --timeout 1m
 is "it shuts down when asked" "$code" 0
+fails "standard input for two" 2 'only once' boot vm guest -u - -m -
 fails "cloud-init of nothing" 1 'cannot open' boot vm guest -u "$work/none"
 
 # An ID that can be two things: of 17 operations two start with the same letter.
@@ -284,6 +285,9 @@ fails "an answer for browsers" 4 'not JSON' get vm page
 fails "a list that is none" 3 'no host' list vm -h x
 fails "an error without words" 1 'Internal Server Error' get vm error
 fails "an answer that does not come" 5 'in time|timed out' boot vm slow --wait --timeout 1s
+is "a console as it is" "$("$VIRTX" console vm any | od -An -tx1 | head -n 1)" " 1b 5d 30 3b 6f 77 6e 65 64 07 20 1b 5b 33 32 6d"
+ok "and on a terminal" on_terminal -- "$VIRTX" console vm any
+is "only text and colours" "$(cat -v "$tap_out")" '\x1b]0;owned\x07 ^[[32mgreen^[[0m \xff\x9b6n^M'
 
 # Typed wrongly.
 fails "a wrong word" 2 'hint: did you mean "list vm"' list vn

@@ -7,6 +7,7 @@ daemon at some moment of it, starts it again and compares every file of the stor
 listed VMs own: nothing acknowledged may be lost, nothing else may be left. Then intents that cannot be understood, and
 entries of two hosts, must not keep the daemon from starting. Prints "ok"/"not ok" lines.
 """
+import atexit
 import collections
 import glob
 import hashlib
@@ -66,6 +67,7 @@ class Daemon:
 
 
 daemon = Daemon()
+atexit.register(lambda: daemon.process and daemon.process.poll() is None and daemon.kill())
 
 
 def request(method, target, body=None, headers=None):
@@ -195,7 +197,8 @@ def check_boot(uuid, status, what):
     with_seed = [path for path in glob.glob(stored_domains() + "/*.xml")
                  if "seed.iso" in open(path, encoding="utf-8").read()]
     result(not with_seed, f"{what}: no definition has a seed", with_seed)
-    result(request("POST", f"/vms/{uuid}/runstate/boot", CLOUD_INIT)[0] == 204, f"{what}: it can be booted again")
+    again = request("POST", f"/vms/{uuid}/runstate/boot", CLOUD_INIT)
+    result(again[0] == 204, f"{what}: it can be booted again", again)
     seeded.add(uuid)
     result(request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})[0] == 204, f"{what}: and be stopped")
 

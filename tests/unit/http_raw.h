@@ -3,6 +3,7 @@
 #ifndef HTTP_RAW_H
 #define HTTP_RAW_H
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -20,20 +21,12 @@
 
 #define RAW_DEADLINE_MS 10000
 
-static inline int64_t raw_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Looks again every few ms until the condition holds; fails the test at the deadline. */
 #define WAIT_FOR(condition)                                                     \
 	do {                                                                    \
-		int64_t wait_until_ = raw_now_ms() + RAW_DEADLINE_MS;           \
+		int64_t wait_until_ = clock_ms() + RAW_DEADLINE_MS;             \
 		while (!(condition)) {                                          \
-			if (raw_now_ms() > wait_until_)                         \
+			if (clock_ms() > wait_until_)                           \
 				fail_msg("waited in vain for: %s", #condition); \
 			poll(NULL, 0, 2);                                       \
 		}                                                               \

@@ -3,6 +3,7 @@
 #ifndef HYPERVISOR_FIXTURE_H
 #define HYPERVISOR_FIXTURE_H
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/str.h"
@@ -21,9 +22,9 @@
 /* Waits for a condition, at most so many seconds; its last value. */
 #define wait_for(seconds, condition)                                              \
 	({                                                                        \
-		int64_t wait_end = monotonic_ms() + (seconds)*1000;               \
+		int64_t wait_end = clock_ms() + (seconds)*1000;                   \
 		bool wait_met;                                                    \
-		while (!(wait_met = (condition)) && monotonic_ms() < wait_end)    \
+		while (!(wait_met = (condition)) && clock_ms() < wait_end)        \
 			nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL); \
 		wait_met;                                                         \
 	})

@@ -228,7 +228,7 @@ static void test_too_large(void **state)
 
 static void test_malformed_requests_are_answered_and_closed(void **state)
 {
-	struct http_server *server = start((struct http_server_config){0});
+	struct http_server *server = start((struct http_server_config){.host_name = "virt1"});
 	cleanup_free char *long_head = xcalloc(1, 20000);
 	struct {
 		const char *text;
@@ -259,6 +259,7 @@ static void test_malformed_requests_are_answered_and_closed(void **state)
 		assert_string_equal(
 			raw_header(&answer, "Content-Type"), "application/problem+json");
 		assert_non_null(raw_header(&answer, "X-Request-Id"));
+		assert_non_null(strstr(answer.body, "\"host\":\"virt1\""));
 		free(answer.body);
 		/* Nothing behind it is taken for a request. */
 		assert_true(raw_is_closed(fd));
