@@ -260,6 +260,9 @@ clean() { [ -z "$(ls -d "$vms"/ds/slow 2>/dev/null)$(find "$vms/xml" -name '*.in
 slow_key=$(printf %s slow/os.qcow2 | md5sum | head -c 32)
 ok "a long provisioning" slow_create
 ok "holds its lease" held "$slow_key"
+clients=$(run_on virt1 sanlock client status | sed -n 's/^p \([0-9]*\) .*/\1/p')
+like "a child registered for it" "$(for pid in $clients; do tr '\0' ' ' <"/proc/$pid/cmdline"; done)" 'lease-run make sanlock'
+not_ok "virtxd itself never does" grep -qx "${virtxd_pid[virt1]}" <<<"$clients"
 sanlock_kill virt1
 ok "sanlock is killed: the request ends" wait_for 10 answered
 rm -f "$work/slow"
