@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # tests/suites names every test there is, so that none is left out in silence.
 . tests/tools/tap.sh
-listed=$(grep -v '^#' tests/suites | awk 'NF {print $1}' | sort)
+listed=$(grep -v '^#' tests/suites | awk 'NF {print $1}' | sort -u)
 present=$({
 	ls tests/unit/test_*.c | sed 's|^tests/||; s|\.c$||'
 	ls tests/lint/*.t tests/e2e/*.t | sed 's|^tests/||'
