@@ -7,10 +7,11 @@ O=$work/o
 mkdir -p "$O/guest" "$work/tmp"
 cp "$VIRTX" "$O/virtx"
 ln -s virtx "$O/virtxd"
+# Newer than what they are made of, so that they are not made again.
 cp "$GUEST_CACHE"/guest.iso "$GUEST_CACHE"/hello.raw "$O/guest/"
 as_user=()
 if [ "$(id -u)" -eq 0 ]; then
-	cp -r examples tests "$work/"
+	cp -a examples tests "$work/"
 	chown -R nobody:nogroup "$O" "$work/tmp"
 	as_user=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
 else
