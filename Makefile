@@ -28,7 +28,7 @@ endif
 
 # libvirt and its 50 libraries are loaded only by the roles that talk to it
 # (lib/hypervisor/libvirt_load.c), so only its headers are needed here.
-PKGS := json-c libxml-2.0 libcrypto uuid libsystemd
+PKGS := json-c libxml-2.0 libcrypto uuid libsystemd libsanlock_client
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fPIE

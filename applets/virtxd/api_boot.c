@@ -11,9 +11,11 @@
 #include "base/str.h"
 #include "guest_check.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "oplog.h"
 #include "recovery.h"
+#include "seed_lease.h"
 #include "settle.h"
 #include "storage/disk.h"
 #include "vm_ops.h"
@@ -79,13 +81,12 @@ static int read_cloud_init(struct json_object *body, struct cloud_init *seed, st
 	return 0;
 }
 
-/* A VM that another implementation made has no lease of its own before its first boot here. */
-static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error *err)
+/* Makes a lease of the VM's, unless it has it. */
+static int claim_lease(struct daemon *daemon, const char *name, const char *uuid, struct error *err)
 {
-	char name[256], owner[UUID_TEXT_SIZE];
+	char owner[UUID_TEXT_SIZE];
 	struct error cause = {0};
 
-	vm_lease_name(uuid, name);
 	if (lease_owner(daemon->store, name, owner, &cause)) {
 		if (cause.code == ERR_NOT_FOUND)
 			return lease_create(daemon->store, name, uuid, err);
@@ -93,7 +94,25 @@ static int claim_vm_lease(struct daemon *daemon, const char *uuid, struct error 
 	}
 	if (str_equal(owner, uuid))
 		return 0;
-	return error_set(err, ERR_LEASE, "the lease of VM %s belongs to %s", uuid, owner);
+	cleanup_free char *holder = store_name_vm(daemon->store, owner);
+	return error_set(err, ERR_LEASE, "the lease %s belongs to %s", name, holder);
+}
+
+/* A VM that another implementation made has no lease of its own before its first boot here. */
+static int claim_vm_lease(
+	struct daemon *daemon, const char *uuid, struct vm_now *now, struct error *err)
+{
+	struct intent keep = {.def = now->reading.def}; /* borrowed */
+	char name[256];
+
+	vm_lease_name(uuid, name);
+	if (claim_lease(daemon, name, uuid, err))
+		return -1;
+	if (!daemon->lockspace || now->reading.vm_lease || now->reading.foreign)
+		return 0;
+	(void)str_copy(keep.vm, sizeof(keep.vm), uuid);
+	cleanup_free char *xml = settle_update_xml(daemon, &keep, now->xml, err);
+	return xml ? settle_define(daemon, uuid, xml, err) : -1;
 }
 
 /* The images may have been changed since they were made, and QEMU asks no questions. */
@@ -110,15 +129,34 @@ static int check_disks(struct daemon *daemon, const struct vmdef *def, struct er
 }
 
 static int check_boot(
-	struct daemon *daemon, const char *uuid, const struct vm_now *now, struct error *err)
+	struct daemon *daemon, const char *uuid, struct vm_now *now, struct error *err)
 {
 	if (now->runstate != RUNSTATE_POWEROFF && now->runstate != RUNSTATE_CRASHED)
 		return error_set(err, ERR_HYPERVISOR, "VM %s is %s already", now->reading.def.name,
 			enum_name(&runstate_names, (int)now->runstate));
-	if (vm_ops_check_claims(daemon, uuid, err) || guest_check(daemon, &now->reading.def, err) ||
+	if (lockspace_watch_check(daemon->lockspace, err) ||
+		vm_ops_check_claims(daemon, uuid, err) ||
+		lease_check_vm_free(daemon->store, uuid, err) ||
+		guest_check(daemon, &now->reading.def, err) ||
 		guest_check_memory(daemon, &now->reading.def, err))
 		return -1;
-	return check_disks(daemon, &now->reading.def, err) ? -1 : claim_vm_lease(daemon, uuid, err);
+	return check_disks(daemon, &now->reading.def, err) ? -1
+							   : claim_vm_lease(daemon, uuid, now, err);
+}
+
+/* The guest holds it while it runs; then it goes (seed_lease.h). */
+static int attach_seed_lease(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	char name[256];
+
+	if (!daemon->lockspace)
+		return 0;
+	seed_leases_keep(daemon, uuid);
+	seed_lease_name(daemon, uuid, name);
+	if (claim_lease(daemon, name, uuid, err))
+		return -1;
+	cleanup_free char *lease = domain_xml_seed_lease(store_vms_dir(daemon->store), name);
+	return hypervisor_attach(daemon->hypervisor, uuid, lease, false, true, err);
 }
 
 /* Builds the seed and puts it into the stored domain. */
@@ -134,6 +172,8 @@ static int attach_seed(
 	}
 	cleanup_free char *disk = domain_xml_seed_disk(path);
 
+	if (attach_seed_lease(daemon, uuid, err))
+		return -1;
 	return hypervisor_attach(daemon->hypervisor, uuid, disk, false, true, err);
 }
 

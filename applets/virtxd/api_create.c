@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "guest_check.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -64,7 +65,8 @@ static int check_request(struct daemon *daemon, struct intent *intent, struct gu
 	if (vmdef_validate(&intent->def, &rules, err))
 		return -1;
 	vmdef_choose_macs(&intent->def);
-	if (guest_check(daemon, &intent->def, err) ||
+	if (lockspace_watch_check(daemon->lockspace, err) ||
+		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		guest_reserve_memory(memory, daemon, intent->vm, &intent->def, err))
 		return -1;
@@ -123,9 +125,11 @@ static int create_vm(struct daemon *daemon, struct operation *operation, struct 
 		intent_remove(daemon->store, intent->vm, err) == 0)
 		return 0;
 	if (settle_back_create(daemon, intent, &cause)) {
-		log_error("create cannot be rolled back; the next start tries again", "vm",
-			intent->vm, "name", intent->def.name, "error", cause.message);
-		error_hint(err, "what it made is cleared away at the next start of the daemon: %s",
+		log_error("create cannot be rolled back yet; it is tried again", "vm", intent->vm,
+			"name", intent->def.name, "error", cause.message);
+		error_hint(err,
+			"what it made is cleared away later, at the next start of the daemon at "
+			"the latest: %s",
 			cause.message);
 	}
 	return -1;

@@ -3,6 +3,7 @@
  * to disks). */
 #include "base/str.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "recovery.h"
 #include "settle.h"
@@ -16,7 +17,9 @@ static int delete_vm(struct daemon *daemon, struct operation *operation, struct 
 	if (recovery_settle(daemon, intent->vm, err) ||
 		vm_now_read(daemon, intent->vm, &now, err) ||
 		vm_now_check_off(&now, "deleted", err) ||
-		vm_ops_check_claims(daemon, intent->vm, err))
+		vm_ops_check_claims(daemon, intent->vm, err) ||
+		lockspace_watch_check(daemon->lockspace, err) ||
+		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->def, &now.reading.def);
 	if (intent_write(daemon->store, intent, err))

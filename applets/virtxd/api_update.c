@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "guest_check.h"
 #include "intent.h"
+#include "lockspace_watch.h"
 #include "model/json.h"
 #include "recovery.h"
 #include "settle.h"
@@ -73,7 +74,9 @@ static int check_update(
 		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		check_register(daemon, intent->vm, err) ||
-		vm_ops_check_claims(daemon, intent->vm, err))
+		vm_ops_check_claims(daemon, intent->vm, err) ||
+		lockspace_watch_check(daemon->lockspace, err) ||
+		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->old, &now->reading.def);
 	return vm_disks_check(daemon, intent, err);

@@ -158,6 +158,7 @@ static void publish_host(struct collector *collector)
 		log_debug("load of the host not read", "reason", err.message);
 	local_vms_sum(collector->vms, &round);
 	host_stats_compute(&host_files_system, &round, &collector->last, host);
+	host->lockid = (int16_t)atomic_load(&collector->daemon->lockid);
 	host->ts_ms = clock_wall_ms();
 	inventory_put_host(collector->daemon->inventory, host);
 	host_stats_limits(&host_files_system, &round, host, &limits);

@@ -11,13 +11,16 @@
 #include "base/str.h"
 #include "collector.h"
 #include "hypervisor/embedded.h"
+#include "lockspace_watch.h"
 #include "operations.h"
 #include "readiness.h"
 #include "recovery.h"
 #include "routes.h"
+#include "seed_lease.h"
 #include "state.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <time.h>
 
 #define WAIT_MESSAGE_MS   5000
@@ -76,9 +79,25 @@ static int start_hypervisor(struct daemon *daemon, struct error *err)
 	return daemon->hypervisor ? 0 : -1;
 }
 
+/* The next two: 0 when it is there, -1 when not, 1 when that is not known yet; they take a moment.
+ */
+static int look_for_libvirt(struct daemon *daemon, struct error *why)
+{
+	return hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, why);
+}
+
+static int look_for_lockspace(struct daemon *daemon, struct error *why)
+{
+	if (lockspace_watch_check(daemon->lockspace, why) == 0)
+		return 0;
+	poll(NULL, 0, WAIT_STEP_MS);
+	return lockspace_watch_has_tried(daemon->lockspace) ? -1 : 1;
+}
+
 /* Waits as long as the setting `wait` says, with a word every 5 s. */
-static int wait_for_hypervisor(
-	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+static int wait_for(struct daemon *daemon, const char *what,
+	int (*look)(struct daemon *daemon, struct error *why), bool (*interrupted)(void *context),
+	void *context, struct error *err)
 {
 	int64_t start = clock_ms(), next = start + WAIT_MESSAGE_MS;
 	int64_t limit =
@@ -87,15 +106,17 @@ static int wait_for_hypervisor(
 	for (;;) {
 		struct error why = {0};
 
-		if (hypervisor_wait(daemon->hypervisor, WAIT_STEP_MS, &why) == 0)
+		int found = look(daemon, &why);
+		if (found == 0)
 			return 0;
 		int64_t now = clock_ms();
-		if (now >= limit)
-			return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why.message);
+		if (found < 0 && now >= limit)
+			return error_set(err, ERR_UNAVAILABLE, "%s: %s", what, why.message);
 		if (interrupted(context))
-			return error_set(err, ERR_CANCELLED, "stopped while waiting for libvirt");
+			return error_set(err, ERR_CANCELLED, "stopped while waiting for %s", what);
 		if (now >= next) {
-			log_warning("waiting for libvirt", "reason", why.message);
+			log_warning("waiting", "for", what, "reason", why.message, "hint",
+				why.hint[0] ? why.hint : NULL);
 			next = now + WAIT_MESSAGE_MS;
 		}
 	}
@@ -162,11 +183,31 @@ static int open_store(struct daemon *daemon, struct error *err)
 			.vms_dir = settings->vms_dir,
 			.host_uuid = daemon->host_uuid,
 			.lock_manager = (enum lock_manager)settings->lock_manager,
+			.sanlock_io_timeout = (unsigned)settings->sanlock_io_timeout,
 			.name_vm = name_vm,
 			.context = daemon,
 		},
 		err);
 	return daemon->store ? 0 : -1;
+}
+
+/* What was cut while sanlock was away can be settled now, or soon. */
+static bool on_lockspace_gained(struct daemon *daemon)
+{
+	return atomic_load(&daemon->recovered) && recovery_resume(daemon);
+}
+
+/* The operations that recovery settles need the leases. */
+static int start_lockspace(
+	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
+{
+	if (daemon->settings.lock_manager != LOCK_MANAGER_SANLOCK)
+		return 0;
+	daemon->seed_leases = seed_leases_new(daemon);
+	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_gained, err);
+	if (!daemon->lockspace)
+		return -1;
+	return wait_for(daemon, "the lockspace", look_for_lockspace, interrupted, context, err);
 }
 
 static void log_access(
@@ -235,15 +276,16 @@ static int start_parts(
 	if (daemon->settings.standalone)
 		end_cut_starts(daemon);
 	if (start_hypervisor(daemon, err) < 0 ||
-		wait_for_hypervisor(daemon, interrupted, context, err) < 0 ||
+		wait_for(daemon, "libvirt", look_for_libvirt, interrupted, context, err) < 0 ||
 		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
 		open_store(daemon, err) < 0)
 		return -1;
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
 		return -1;
-	if (recovery_run(daemon, err) < 0)
+	if (start_lockspace(daemon, interrupted, context, err) < 0 || recovery_run(daemon, err) < 0)
 		return -1;
+	atomic_store(&daemon->recovered, true);
 	return start_http(daemon, err);
 }
 
@@ -305,9 +347,11 @@ void daemon_stop(struct daemon *daemon)
 	bool drained = drain(daemon);
 
 	collector_stop(daemon->collector);
+	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
 	bool storage_answers = readiness_stop(daemon->readiness);
-	if (!drained || !storage_answers)
+	if (!drained || !storage_answers || !lockspace_ended)
 		return; /* the process ends now; freeing would take it from under a thread */
+	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
 	hypervisor_stop(daemon->hypervisor);

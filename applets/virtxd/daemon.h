@@ -14,10 +14,14 @@
 #include "settings.h"
 #include "storage/store.h"
 
+#include <stdatomic.h>
+
 struct operations;
 struct collector;
 struct access;
 struct readiness;
+struct lockspace_watch;
+struct seed_leases;
 
 struct daemon {
 	/* As at the start, never changed. What SIGHUP changes lives where it is used: the log's
@@ -34,7 +38,11 @@ struct daemon {
 	struct collector *collector;
 	struct store *store; /* opened after the first round: NULL until then */
 	struct readiness *readiness;
+	struct lockspace_watch *lockspace; /* NULL under the lock manager local */
+	atomic_uint lockid;                /* this host's id in the lockspace; 0: not in it */
+	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
+	atomic_bool recovered; /* recovery_run has ended */
 	struct access *access;
 	struct http_server *http;
 };

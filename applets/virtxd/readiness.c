@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "collector.h"
+#include "lockspace_watch.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -131,6 +132,8 @@ int readiness_check(struct daemon *daemon, struct error *err)
 	if (!hypervisor_is_connected(daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
 	if (readiness_check_storage(daemon->readiness, err) < 0)
+		return -1;
+	if (lockspace_watch_check(daemon->lockspace, err) < 0)
 		return -1;
 	if (!round)
 		return error_set(err, ERR_UNAVAILABLE, "VMs were not collected yet");

@@ -8,6 +8,7 @@
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
+#include "operations.h"
 #include "oplog.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -100,27 +101,61 @@ int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
 	return 0;
 }
 
-static void settle_intents(struct daemon *daemon)
+/* The same, told to the log and to those who ask for the VM. */
+static bool settle_vm(struct daemon *daemon, const char *vm)
 {
-	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	struct error err = {0};
+	bool settled = recovery_settle(daemon, vm, &err) == 0;
+
+	if (!settled)
+		log_error("interrupted operation is left", "vm", vm, "error", err.message);
+	error_clear(&err);
+	if (collector_refresh(daemon->collector, vm, &err) && err.code != ERR_NOT_FOUND)
+		log_warning("VM cannot be read", "vm", vm, "error", err.message);
+	return settled;
+}
+
+static size_t list_intents(struct daemon *daemon, char (**vms)[UUID_TEXT_SIZE])
+{
 	struct error err = {0};
 	size_t count = 0;
 
-	if (intent_list(daemon->store, &vms, &count, &err)) {
+	if (intent_list(daemon->store, vms, &count, &err))
 		log_error("interrupted operations cannot be looked for", "error", err.message);
-		return;
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct error cause = {0};
+	return count;
+}
 
-		if (recovery_settle(daemon, vms[i], &cause))
-			log_error("interrupted operation is left", "vm", vms[i], "error",
-				cause.message);
-		error_clear(&cause);
-		if (collector_refresh(daemon->collector, vms[i], &cause) &&
-			cause.code != ERR_NOT_FOUND)
-			log_warning("VM cannot be read", "vm", vms[i], "error", cause.message);
+static void settle_intents(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	size_t count = list_intents(daemon, &vms);
+
+	for (size_t i = 0; i < count; i++)
+		settle_vm(daemon, vms[i]);
+}
+
+bool recovery_resume(struct daemon *daemon)
+{
+	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
+	size_t count = list_intents(daemon, &vms);
+	bool all = true;
+
+	for (size_t i = 0; i < count; i++) {
+		struct error ignored = {0};
+		/* Busy: that operation's business. Its intent may also be gone by now. */
+		struct operation *operation = operations_begin(
+			daemon->operations, "recover", vms[i], vms[i], NULL, &ignored);
+
+		if (!operation)
+			continue;
+		operation_commit(operation);
+		if (!settle_vm(daemon, vms[i])) {
+			all = false;
+			error_set(&ignored, ERR_UNAVAILABLE, "it cannot be settled yet");
+		}
+		operation_end(operation, &ignored);
 	}
+	return all;
 }
 
 /*

@@ -15,6 +15,10 @@
  */
 int recovery_run(struct daemon *daemon, struct error *err);
 
+/* While it runs: settles what operations could not take back because the storage or its leases were
+ * away; VMs with an operation are left to it. False when some could not be settled yet. */
+bool recovery_resume(struct daemon *daemon);
+
 /*
  * Settles what an earlier operation on a VM left half done, by its intent; the caller holds the
  * VM's operation. 0 also when there was nothing; -1: the VM cannot be changed before that is done.

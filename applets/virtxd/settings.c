@@ -76,7 +76,7 @@ const struct config_row settings_rows[] = {
 	 .help = "Least important events to log"},
 	{.key = "wait", .kind = CONFIG_INT, .offset = AT(wait), .fallback = "-1", .min = -1,
 	 .max = 86400, .argument = "SECONDS",
-	 .help = "How long the start waits for libvirt; -1: for ever"},
+	 .help = "How long the start waits for libvirt and the lockspace; -1: for ever"},
 	{.key = "collect_interval", .kind = CONFIG_INT, .offset = AT(collect_interval),
 	 .fallback = "15", .min = 1, .max = 3600, .argument = "SECONDS",
 	 .help = "Time between two readings of the statistics"},

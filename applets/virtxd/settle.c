@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "console.h"
+#include "seed_lease.h"
 #include "storage/disk.h"
 #include "storage/register.h"
 #include "vm_disks.h"
@@ -27,14 +28,12 @@ static int remove_vm_lease(struct daemon *daemon, const char *uuid, struct error
 	return lease_remove(daemon->store, name, uuid, err);
 }
 
-/* The seed's lease is another implementation's, or left by one: ours is the VM's. */
+/* The seed and its lease. */
 static int remove_seed(struct daemon *daemon, const char *uuid, struct error *err)
 {
-	cleanup_free char *path = seed_path(daemon->store, uuid);
-	struct disk seed = {.path = path, .device = DISK_DEVICE_CDROM, .man = DISK_MANAGED};
 	char name[256];
 
-	disk_lease_name(&seed, store_vms_dir(daemon->store), name);
+	seed_lease_name(daemon, uuid, name);
 	if (seed_remove(daemon->store, uuid, err))
 		return -1;
 	return lease_remove(daemon->store, name, uuid, err);
@@ -188,15 +187,21 @@ int settle_detach_seed(struct daemon *daemon, const char *uuid, struct error *er
 {
 	cleanup_free char *path = seed_path(daemon->store, uuid);
 	cleanup_free char *xml = hypervisor_get_xml(daemon->hypervisor, uuid, false, err);
+	char name[256];
 
 	if (!xml)
 		return -1;
-	/* The path holds the VM's UUID, so that it is nowhere else in the XML. */
-	if (!strstr(xml, path + strlen(store_vms_dir(daemon->store))))
-		return 0;
+	seed_lease_name(daemon, uuid, name);
 	cleanup_free char *disk = domain_xml_seed_disk(path);
-
-	return hypervisor_detach(daemon->hypervisor, uuid, disk, false, true, err);
+	cleanup_free char *lease = domain_xml_seed_lease(store_vms_dir(daemon->store), name);
+	/* The path holds the VM's UUID, so that it is nowhere else in the XML; the same goes for
+	 * the name, which is its hash. */
+	if (strstr(xml, path + strlen(store_vms_dir(daemon->store))) &&
+		hypervisor_detach(daemon->hypervisor, uuid, disk, false, true, err))
+		return -1;
+	if (!strstr(xml, name))
+		return 0;
+	return hypervisor_detach(daemon->hypervisor, uuid, lease, false, true, err);
 }
 
 int settle_boot(struct daemon *daemon, const struct intent *intent, bool started, struct error *err)
@@ -204,7 +209,9 @@ int settle_boot(struct daemon *daemon, const struct intent *intent, bool started
 	if (settle_detach_seed(daemon, intent->vm, err) && err->code != ERR_NOT_FOUND)
 		return -1;
 	error_clear(err);
-	if (!started && seed_remove(daemon->store, intent->vm, err))
+	if (!started && remove_seed(daemon, intent->vm, err))
 		return -1;
+	if (started)
+		seed_leases_let_go(daemon, intent->vm);
 	return intent_remove(daemon->store, intent->vm, err);
 }

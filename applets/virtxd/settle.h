@@ -43,8 +43,8 @@ int settle_delete(struct daemon *daemon, struct operation *operation, const stru
 	bool *complete, struct error *err);
 
 /*
- * Takes the seed of a VM out of its stored domain, where it has no place but at the moment of the
- * start; one that is not there is a success.
+ * Takes the seed of a VM and its lease out of the stored domain, where it has no place but at the
+ * moment of the start; one that is not there is a success.
  */
 int settle_detach_seed(struct daemon *daemon, const char *uuid, struct error *err);
 /* Ends a boot with a seed: the seed leaves the stored domain, and the storage too unless the guest

@@ -23,7 +23,7 @@ struct domain_xml_options {
 	bool store_definition; /* put the definition itself into the metadata (namespace virtx-def)
 				*/
 	bool leases; /* false: no <lease> at all (lock manager local: libvirt would refuse them) */
-	bool vm_lease; /* the VM's own lease first, and at most 7 in all (8 with the seed) */
+	bool vm_lease; /* the VM's own lease first, and at most 6 in all (7 with the seed) */
 	const char *console_log; /* file that the serial console is written to; NULL: none */
 	/* Operation log to carry over, OPLOG_COUNT entries; NULL: none. */
 	const struct oplog_entry *oplog;

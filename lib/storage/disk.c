@@ -78,20 +78,12 @@ static int check_new_image(const struct store *store, const struct disk *disk, s
 	return errno == ENOENT ? 0 : beneath_fail(err, "look at", disk->path);
 }
 
-int disk_check(
-	const struct store *store, const char *vm, const struct disk *disk, struct error *err)
+/* A managed disk that is new to its VM has no lease yet. */
+static int check_unowned(const struct store *store, const struct disk *disk, struct error *err)
 {
 	char name[256];
 	char owner[UUID_TEXT_SIZE];
-	struct disk copy = *disk;
 
-	if (store_check_uuid("the VM", vm, err) < 0)
-		return -1;
-	if (is_made(disk) ? check_new_image(store, disk, err) < 0
-			  : disk_detect(store, &copy, err) < 0)
-		return -1;
-	if (disk->man != DISK_MANAGED)
-		return 0;
 	disk_lease_name(disk, store->vms_dir, name);
 	if (lease_owner(store, name, owner, err) == 0) {
 		cleanup_free char *holder = store_name_vm(store, owner);
@@ -102,6 +94,23 @@ int disk_check(
 		return error_prefix(err, "%s", disk->path);
 	error_clear(err);
 	return 0;
+}
+
+int disk_check(
+	const struct store *store, const char *vm, const struct disk *disk, struct error *err)
+{
+	struct disk copy = *disk;
+	struct error owned = {0};
+
+	if (store_check_uuid("the VM", vm, err) < 0)
+		return -1;
+	if (is_made(disk) ? check_new_image(store, disk, err) < 0
+			  : disk_detect(store, &copy, err) < 0) {
+		if (err->code == ERR_EXISTS && check_unowned(store, disk, &owned) < 0)
+			error_prefix(err, "%s", owned.message);
+		return -1;
+	}
+	return disk->man == DISK_MANAGED ? check_unowned(store, disk, err) : 0;
 }
 
 /* The disk's work under its lease; for images of the datastore only. */

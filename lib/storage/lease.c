@@ -32,16 +32,25 @@ static int check_name(const char *name, struct error *err)
 	return 0;
 }
 
+int lease_read_sector(
+	int fd, const char *name, uint8_t sector[static LEASE_SECTOR], struct error *err)
+{
+	ssize_t got = pread(fd, sector, LEASE_SECTOR, LEASE_LVB_OFFSET);
+
+	if (got < 0)
+		return beneath_fail(err, "read the lease", name);
+	if (got != LEASE_SECTOR)
+		return error_set(err, ERR_STORED_DATA, "the lease %s is too short", name);
+	return 0;
+}
+
 int lease_read_owner(int fd, const char *name, char owner[static UUID_TEXT_SIZE], struct error *err)
 {
 	uint8_t sector[LEASE_SECTOR];
-	ssize_t got = pread(fd, sector, sizeof(sector), LEASE_LVB_OFFSET);
 
 	owner[0] = '\0';
-	if (got < 0)
-		return beneath_fail(err, "read the lease", name);
-	if (got != (ssize_t)sizeof(sector))
-		return error_set(err, ERR_STORED_DATA, "the lease %s is too short", name);
+	if (lease_read_sector(fd, name, sector, err) < 0)
+		return -1;
 	if (lease_lvb_decode(sector, owner, err) < 0)
 		return error_prefix(err, "lease %s", name);
 	return 0;
@@ -89,6 +98,14 @@ static void give_to_sanlock(int fd)
 			return;
 }
 
+int lease_open_to_sanlock(int dir, int fd)
+{
+	give_to_sanlock(dir);
+	give_to_sanlock(fd);
+	/* After the change of group, which clears set-group-ID. */
+	return fchmod(fd, LEASE_MODE_FILE) < 0 || fchmod(dir, LEASE_MODE_DIR) < 0 ? -1 : 0;
+}
+
 /* Fills the temporary directory: the resource file, formatted, with its LVB, durable. */
 static int fill_directory(const struct lock_manager_ops *ops, int dir, const char *name,
 	const char *owner, struct error *err)
@@ -96,10 +113,8 @@ static int fill_directory(const struct lock_manager_ops *ops, int dir, const cha
 	uint8_t sector[LEASE_SECTOR];
 	cleanup_close int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (fd < 0)
+	if (fd < 0 || lease_open_to_sanlock(dir, fd) < 0)
 		return beneath_fail(err, "make the lease", name);
-	give_to_sanlock(dir);
-	give_to_sanlock(fd);
 	if (ops->format(fd, name, err) < 0)
 		return -1;
 	lease_lvb_encode(owner, sector);
@@ -109,9 +124,7 @@ static int fill_directory(const struct lock_manager_ops *ops, int dir, const cha
 			errno = ENOSPC;
 		return beneath_fail(err, "write the lease", name);
 	}
-	/* After the change of group, which clears set-group-ID. */
-	if (fchmod(fd, LEASE_MODE_FILE) < 0 || fsync(fd) < 0 || fchmod(dir, LEASE_MODE_DIR) < 0 ||
-		fsync(dir) < 0)
+	if (fsync(fd) < 0 || fsync(dir) < 0)
 		return beneath_fail(err, "sync the lease", name);
 	return 0;
 }
@@ -145,10 +158,10 @@ static char *temporary_prefix(const char *name, const char *owner)
 
 int lease_create(const struct store *store, const char *name, const char *owner, struct error *err)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 	char suffix[FILE_SUFFIX_SIZE];
 
-	if (!ops || check_name(name, err) < 0 || store_check_uuid("the owner", owner, err) < 0)
+	if (check_name(name, err) < 0 || store_check_uuid("the owner", owner, err) < 0)
 		return -1;
 	cleanup_close int locks = store_open_dir(store, STORE_LOCKS, err);
 	if (locks < 0)
@@ -190,11 +203,9 @@ static int sweep_temporary(void *context, int dir, const char *name)
 static int check_removable(
 	const struct store *store, const char *name, const char *owner, struct error *err)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 	char holder[UUID_TEXT_SIZE];
 
-	if (!ops)
-		return -1;
 	cleanup_close int fd = lease_open(store->root, name, err);
 	if (fd < 0) {
 		if (err->code != ERR_NOT_FOUND)
@@ -206,7 +217,7 @@ static int check_removable(
 		return -1;
 	if (!str_equal(holder, owner))
 		return lease_fail_foreign(store, name, holder, err);
-	return ops->check_free(fd, name, err) < 0 ? -1 : 1;
+	return ops->check_free(store->root, fd, name, err) < 0 ? -1 : 1;
 }
 
 int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err)

@@ -44,7 +44,11 @@ int lease_remove(const struct store *store, const char *name, const char *owner,
 int lease_owner(const struct store *store, const char *name, char owner[static UUID_TEXT_SIZE],
 	struct error *err);
 
-/* The same for a resource file anywhere, for virtx-check-lvb. */
+/* 0 when the VM's own lease is free (or becomes so shortly) or there is none: it runs nowhere.
+ * ERR_LEASE says where it runs. */
+int lease_check_vm_free(const struct store *store, const char *vm, struct error *err);
+
+/* As lease_owner, of a resource file anywhere, for virtx-check-lvb. */
 int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err);
 
 /* The LVB sector: exactly LEASE_SECTOR bytes in and out; decode is -1 with ERR_STORED_DATA for

@@ -5,6 +5,7 @@
  * guarded by QEMU's own image locks.
  */
 #include "storage/beneath.h"
+#include "storage/lease_private.h"
 #include "storage/lock_manager.h"
 #include "storage/store_private.h"
 
@@ -45,11 +46,12 @@ static bool pause_shortly(unsigned attempt)
 	return true;
 }
 
-static int local_check_free(int fd, const char *name, struct error *err)
+static int local_check_free(int root, int fd, const char *name, struct error *err)
 {
 	struct flock lock;
 	unsigned attempt = 0;
 
+	(void)root;
 	do {
 		lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 		if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
@@ -60,23 +62,46 @@ static int local_check_free(int fd, const char *name, struct error *err)
 	return fail_held(name, err);
 }
 
-static int local_hold(int fd, const char *name, struct error *err)
+/* Running VMs hold nothing here, and which operation does is not known. */
+static int local_find_holder(int root, int fd, const char *name,
+	char host[static LOCKSPACE_HOST_SIZE], struct error *err)
+{
+	(void)root;
+	(void)fd;
+	(void)name;
+	(void)host;
+	(void)err;
+	return 0;
+}
+
+static int local_hold(
+	int root, int fd, const char *name, uint8_t lvb[static LEASE_SECTOR], struct error *err)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	unsigned attempt = 0;
 
+	(void)root;
 	do {
 		if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-			return 0;
+			return lease_read_sector(fd, name, lvb, err);
 		if (errno != EAGAIN && errno != EACCES)
 			return beneath_fail(err, "take the lease", name);
 	} while (pause_shortly(attempt++));
 	return fail_held(name, err);
 }
 
+/* The system's locks are not lost. */
+static int local_check_held(struct error *err)
+{
+	(void)err;
+	return 0;
+}
+
 const struct lock_manager_ops lock_manager_local = {
 	.prepare = local_prepare,
 	.format = local_format,
 	.check_free = local_check_free,
+	.find_holder = local_find_holder,
 	.hold = local_hold,
+	.check_held = local_check_held,
 };

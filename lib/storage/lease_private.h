@@ -11,9 +11,17 @@
  * ERR_NOT_FOUND without one. */
 int lease_open(int root, const char *name, struct error *err);
 
+/* Reads the LVB's sector of an open resource file. */
+int lease_read_sector(
+	int fd, const char *name, uint8_t sector[static LEASE_SECTOR], struct error *err);
+
 /* As lease_owner, of an open resource file. */
 int lease_read_owner(
 	int fd, const char *name, char owner[static UUID_TEXT_SIZE], struct error *err);
+
+/* Gives a new file and its directory their modes, and to group sanlock where there is one. -1 with
+ * errno. */
+int lease_open_to_sanlock(int dir, int fd);
 
 /* ERR_LEASE: whose it is. */
 int lease_fail_foreign(

@@ -9,14 +9,9 @@ static const char *const names[] = {
 	[LOCK_MANAGER_SANLOCK] = "sanlock",
 };
 
-const struct lock_manager_ops *lock_manager_ops(enum lock_manager manager, struct error *err)
+const struct lock_manager_ops *lock_manager_ops(enum lock_manager manager)
 {
-	if (manager == LOCK_MANAGER_LOCAL)
-		return &lock_manager_local;
-	error_set(err, ERR_NOT_IMPLEMENTED,
-		"the lock manager sanlock is not part of this version of virtx");
-	error_hint(err, "a single host can use lock_manager = local");
-	return NULL;
+	return manager == LOCK_MANAGER_SANLOCK ? &lock_manager_sanlock : &lock_manager_local;
 }
 
 bool lock_manager_parse(const char *name, enum lock_manager *manager)

@@ -8,31 +8,42 @@
 
 #include "base/error.h"
 #include "storage/lease.h"
+#include "storage/lockspace.h"
 
 #include <stdbool.h>
 
+/* root is VMS; fd a resource file, NAME, open for reading and writing. */
 struct lock_manager_ops {
-	/* Makes VMS/lock when it is missing; root is VMS. */
+	/* Makes VMS/lock when it is missing, unless that has to wait (lockspace.h). */
 	int (*prepare)(int root, struct error *err);
-	/* Formats the new, empty resource file NAME that is open as fd; the LVB comes after. */
+	/* Formats a new, empty resource; the LVB comes after. */
 	int (*format)(int fd, const char *name, struct error *err);
-	/* 0 when nobody works under the resource file open as fd; ERR_BUSY otherwise. */
-	int (*check_free)(int fd, const char *name, struct error *err);
+	/* 0 when nobody works under the resource and no VM runs with it; ERR_BUSY otherwise. */
+	int (*check_free)(int root, int fd, const char *name, struct error *err);
 	/*
-	 * Takes the resource for this process until it exits or closes fd and its copies: ERR_LEASE
-	 * when another holds it. Only in lease-run: sanlock kills the process that holds when the
-	 * lockspace is lost.
+	 * Who works under the resource or runs with it: 1 and what that host is called, 0 when
+	 * nobody does, -1 when nobody can tell.
 	 */
-	int (*hold)(int fd, const char *name, struct error *err);
+	int (*find_holder)(int root, int fd, const char *name,
+		char host[static LOCKSPACE_HOST_SIZE], struct error *err);
+	/*
+	 * Takes the resource for this process until it exits (or closes fd and its copies), and
+	 * reads its LVB: ERR_BUSY when another holds it. Only in lease-run: sanlock kills the
+	 * process that holds when the lockspace is lost.
+	 */
+	int (*hold)(int root, int fd, const char *name, uint8_t lvb[static LEASE_SECTOR],
+		struct error *err);
+	/* -1 with ERR_UNAVAILABLE when what hold() took has been lost since. */
+	int (*check_held)(struct error *err);
 };
 
-/* NULL with ERR_NOT_IMPLEMENTED for one that this version cannot use. */
-const struct lock_manager_ops *lock_manager_ops(enum lock_manager manager, struct error *err);
+const struct lock_manager_ops *lock_manager_ops(enum lock_manager manager);
 
 /* By name; false when there is none of that name. */
 bool lock_manager_parse(const char *name, enum lock_manager *manager);
 const char *lock_manager_name(enum lock_manager manager);
 
 extern const struct lock_manager_ops lock_manager_local;
+extern const struct lock_manager_ops lock_manager_sanlock;
 
 #endif

@@ -192,10 +192,8 @@ static int claim_host(struct store *store, struct error *err)
 
 static int open_store(struct store *store, struct error *err)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager, err);
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 
-	if (!ops)
-		return -1;
 	store->root = open_root(store->vms_dir, err);
 	if (store->root < 0)
 		return -1;
@@ -226,6 +224,7 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	store->vms_dir = xstrdup(config->vms_dir);
 	str_copy(store->host, sizeof(store->host), config->host_uuid);
 	store->lock_manager = config->lock_manager;
+	store->sanlock_io_timeout = config->sanlock_io_timeout;
 	store->name_vm = config->name_vm;
 	store->context = config->context;
 	store->helper = xstrdup_or_null(config->helper);
@@ -248,13 +247,6 @@ void store_close(struct store *store)
 	free(store->helper);
 	free(store->vms_dir);
 	free(store);
-}
-
-char *store_name_vm(const struct store *store, const char *uuid)
-{
-	cleanup_free char *name = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
-
-	return xasprintf("VM %s", name ? name : uuid);
 }
 
 const char *store_vms_dir(const struct store *store)

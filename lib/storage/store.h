@@ -24,6 +24,7 @@ struct store_config {
 	const char *vms_dir; /* absolute, without trailing slash */
 	const char *host_uuid;
 	enum lock_manager lock_manager;
+	unsigned sanlock_io_timeout; /* s, the same on every host; 0: sanlock's default */
 	/*
 	 * What errors call a VM of which storage knows the UUID only: "web-01 (UUID)"; malloc'd,
 	 * NULL when it is not known. May be NULL. Called by any thread.
@@ -49,7 +50,10 @@ int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct 
 struct store *store_open(const struct store_config *config, struct error *err);
 void store_close(struct store *store);
 
-/* "VM web-01 (UUID)", or "VM UUID" where the name is not known; the caller frees it. */
+/*
+ * "VM web-01 (UUID), running on virt2" for messages, less what is not known; the caller frees it.
+ * What name_vm does not know is looked for in the register, where it runs in its lease.
+ */
 char *store_name_vm(const struct store *store, const char *uuid);
 
 const char *store_vms_dir(const struct store *store);

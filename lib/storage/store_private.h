@@ -10,6 +10,7 @@ struct store {
 	char host[UUID_TEXT_SIZE];
 	char cluster[UUID_TEXT_SIZE];
 	enum lock_manager lock_manager;
+	unsigned sanlock_io_timeout; /* s */
 	char *(*name_vm)(void *context, const char *uuid);
 	void *context; /* of name_vm */
 	char *helper;

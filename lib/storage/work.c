@@ -12,7 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <unistd.h>
+
+#define LOST_WAIT_MS  1000
+#define LOST_PAUSE_MS 50
 
 static const char *const kind_names[] = {[WORK_MAKE] = "make", [WORK_REMOVE] = "remove"};
 
@@ -132,6 +136,37 @@ static int run_helper(const struct store *store, const struct work *work, int go
 	return process_run(&process, NULL, err);
 }
 
+/* Whether the host lost the lockspace; sanlock says so a moment after it killed who held leases. */
+static bool has_lost_lockspace(const struct store *store, struct error *why)
+{
+	unsigned id;
+
+	for (unsigned waited = 0; waited < LOST_WAIT_MS; waited += LOST_PAUSE_MS) {
+		if (store->lock_manager != LOCK_MANAGER_SANLOCK)
+			return false;
+		if (lockspace_check(store, &id, why) < 0)
+			return true;
+		poll(NULL, 0, LOST_PAUSE_MS);
+	}
+	return false;
+}
+
+/* Its own words say more than its exit status; a cancellation is ours. When sanlock killed it, it
+ * had no time for words. */
+static void explain(const struct store *store, const struct follow *follow, struct error *err)
+{
+	struct error lost = {0};
+
+	if (err->code != ERR_STORAGE)
+		return;
+	if (error_is_set(&follow->err)) {
+		*err = follow->err;
+	} else if (has_lost_lockspace(store, &lost)) {
+		*err = lost;
+		error_prefix(err, "the lockspace was lost during the work");
+	}
+}
+
 int work_run(const struct store *store, const struct work *work, const struct disk_work *disk_work,
 	uint64_t *inode, struct error *err)
 {
@@ -149,9 +184,8 @@ int work_run(const struct store *store, const struct work *work, const struct di
 	free(follow->path);
 	if (inode)
 		*inode = follow->inode;
-	/* Its own words say more than its exit status; a cancellation is ours. */
-	if (result < 0 && error_is_set(&follow->err) && err->code == ERR_STORAGE)
-		*err = follow->err;
+	if (result < 0)
+		explain(store, follow, err);
 	return result;
 }
 

@@ -16,6 +16,7 @@
 #include "storage/disk.h"
 #include "storage/lease.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 enum work_kind { WORK_MAKE, WORK_REMOVE };
@@ -23,14 +24,15 @@ enum work_kind { WORK_MAKE, WORK_REMOVE };
 struct work {
 	enum work_kind kind;
 	enum lock_manager manager;
-	int root;            /* VMS, open */
-	int go;              /* read end of the go pipe; WORK_REMOVE does not read it */
-	const char *vm;      /* who must own the leases */
-	const char *lease;   /* of the disk */
-	const char *path;    /* of the image, below the datastore */
-	enum disk_prov prov; /* WORK_MAKE: thin or thick */
-	int32_t size_mib;    /* WORK_MAKE */
-	uint64_t inode;      /* WORK_REMOVE: only the image with this inode; 0: any */
+	int root;                 /* VMS, open */
+	int go;                   /* read end of the go pipe; WORK_REMOVE does not read it */
+	const char *vm;           /* who must own the leases */
+	const char *lease;        /* of the disk */
+	const char *path;         /* of the image, below the datastore */
+	enum disk_prov prov;      /* WORK_MAKE: thin or thick */
+	int32_t size_mib;         /* WORK_MAKE */
+	uint64_t inode;           /* WORK_REMOVE: only the image with this inode; 0: any */
+	const atomic_bool *ended; /* lease-run: true once sanlock has asked it to end; or NULL */
 };
 
 /* What lease-run says; called with one line without its newline. */
@@ -53,8 +55,8 @@ int work_parse(int argc, char **argv, struct work *work, struct error *err);
 
 /*
  * lease-run's side: takes the VM's lease (where there is one) and the disk's, checks that both are
- * the VM's, does the work. The leases are given back when the process exits. ERR_LEASE,
- * ERR_BUSY, ERR_EXISTS, ERR_STORAGE, ERR_CANCELLED.
+ * the VM's, does the work, and stops when the leases are lost. They are given back when the process
+ * exits. ERR_LEASE, ERR_BUSY, ERR_EXISTS, ERR_STORAGE, ERR_CANCELLED, ERR_UNAVAILABLE.
  */
 int work_perform(const struct work *work, const struct work_report *report, struct error *err);
 

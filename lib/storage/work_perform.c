@@ -25,18 +25,28 @@
  * process ends. */
 static int hold_lease(const struct work *work, const char *name, struct error *err)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(work->manager, err);
+	const struct lock_manager_ops *ops = lock_manager_ops(work->manager);
 	char owner[UUID_TEXT_SIZE];
+	uint8_t lvb[LEASE_SECTOR];
 
-	if (!ops)
-		return -1;
 	cleanup_close int fd = lease_open(work->root, name, err);
-	if (fd < 0 || ops->hold(fd, name, err) < 0 || lease_read_owner(fd, name, owner, err) < 0)
+	if (fd < 0 || ops->hold(work->root, fd, name, lvb, err) < 0)
 		return -1;
+	if (lease_lvb_decode(lvb, owner, err) < 0)
+		return error_prefix(err, "lease %s", name);
 	if (!str_equal(owner, work->vm))
 		return error_set(err, ERR_LEASE, "the lease %s belongs to VM %s", name, owner);
 	steal_fd(&fd);
 	return 0;
+}
+
+/* -1 when nothing may be touched any more: the leases are lost. */
+static int check_held(const struct work *work, struct error *err)
+{
+	if (work->ended && atomic_load(work->ended))
+		return error_set(err, ERR_UNAVAILABLE,
+			"sanlock took the lease back: this host has lost the lockspace");
+	return lock_manager_ops(work->manager)->check_held(err);
 }
 
 static int hold_leases(const struct work *work, struct error *err)
@@ -64,10 +74,13 @@ static __attribute__((format(printf, 2, 3))) void say(
 
 /* The image as it grows. */
 struct growth {
+	const struct work *work;
 	const struct work_report *report;
 	int fd;
 	uint64_t bytes; /* when it is done; 0: it does not grow */
 	unsigned percent;
+	struct error lost; /* why qemu-img is stopped */
+	atomic_bool stop;
 };
 
 static void tell_growth(void *context)
@@ -75,6 +88,8 @@ static void tell_growth(void *context)
 	struct growth *growth = context;
 	struct stat info;
 
+	if (check_held(growth->work, &growth->lost) < 0)
+		atomic_store(&growth->stop, true);
 	if (growth->bytes == 0 || fstat(growth->fd, &info) < 0)
 		return;
 	uint64_t percent = (uint64_t)info.st_blocks * 512 * 100 / growth->bytes;
@@ -100,6 +115,7 @@ static int fill_image(
 	const char *const argv[] = {"qemu-img", "create", "-q", "-f", qcow2 ? "qcow2" : "raw", "-o",
 		options, file, size, NULL};
 	struct growth growth = {
+		.work = work,
 		.report = report,
 		.fd = fd,
 		.bytes = thick ? (uint64_t)work->size_mib << 20 : 0,
@@ -108,12 +124,16 @@ static int fill_image(
 		.argv = argv,
 		.fds = &fd,
 		.fd_count = 1,
+		.cancel = &growth.stop,
 		.on_tick = tell_growth,
 		.context = &growth,
 	};
 
-	if (process_run(&process, NULL, err) < 0)
+	if (process_run(&process, NULL, err) < 0) {
+		if (error_is_set(&growth.lost))
+			*err = growth.lost;
 		return -1;
+	}
 	if (fsync(fd) < 0)
 		return error_set_errno(err, ERR_STORAGE, errno, "cannot sync the new image");
 	return 0;
@@ -191,7 +211,7 @@ static int make_image(
 		return error_prefix(err, "cannot make %s", work->path);
 	if (fsync(dir) < 0)
 		return beneath_fail(err, "sync the directory of", work->path);
-	if (wait_for_go(work, report, fd, err) < 0)
+	if (wait_for_go(work, report, fd, err) < 0 || check_held(work, err) < 0)
 		return -1;
 	if (beneath_rename_new(dir, temp, dir, name) < 0)
 		return errno == EEXIST ? fail_exists(work->path, err)
@@ -220,6 +240,8 @@ static int remove_image(int ds, const struct work *work, struct error *err)
 	if (!S_ISREG(info.st_mode))
 		return error_set(
 			err, ERR_STORAGE, "%s is not a regular file and is left alone", work->path);
+	if (check_held(work, err) < 0)
+		return -1;
 	if (unlinkat(dir, name, 0) < 0 || fsync(dir) < 0)
 		return beneath_fail(err, "remove", work->path);
 	return 0;

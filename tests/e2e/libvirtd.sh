@@ -6,8 +6,9 @@ libvirtd_pid=
 virtlogd_pid=
 libvirtd_uri() { echo "qemu+unix:///system?socket=$work/libvirtd/sock/libvirt-sock"; }
 
-libvirtd_start() {
-	local dir=$work/libvirtd
+# Its folders and configuration below $1.
+libvirtd_configure() { # dir
+	local dir=$1
 	mkdir -p "$dir/sock" "$dir/etc/qemu" "$dir/lib" "$dir/log" "$dir/run"
 	cat >"$dir/etc/libvirtd.conf" <<-EOF
 		unix_sock_dir = "$dir/sock"
@@ -25,6 +26,10 @@ libvirtd_start() {
 		stdio_handler = "logd"
 	EOF
 	: >"$dir/etc/virtlogd.conf"
+}
+
+libvirtd_start() {
+	libvirtd_configure "$work/libvirtd"
 	libvirtd_run
 }
 

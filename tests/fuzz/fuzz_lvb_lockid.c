@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fuzzer: any bytes as the lock value block of a lease and as the file lockid. What is accepted
- * must be exactly what would be written for it; what is refused must say why.
+ * Fuzzer: any bytes as the lock value block of a lease, as sanlock's record of a lease and as the
+ * file lockid. What is accepted must be exactly what would be written for it, or safe to show; what
+ * is refused must say why.
  */
 #include "base/str.h"
+#include "storage/leader.h"
 #include "storage/lease.h"
 #include "storage/lockid.h"
 
@@ -32,6 +34,21 @@ static void try_lvb(const uint8_t *data, size_t size)
 	must(memcmp(sector, again, sizeof(sector)) == 0);
 }
 
+static void try_leader(const uint8_t *data, size_t size)
+{
+	struct error err = {0};
+	struct leader leader;
+	uint8_t sector[LEASE_SECTOR] = {0};
+
+	memcpy(sector, data, size < sizeof(sector) ? size : sizeof(sector));
+	if (leader_decode(sector, &leader, &err) < 0) {
+		must(err.code == ERR_STORED_DATA && err.message[0]);
+		return;
+	}
+	must(str_is_utf8(leader.name) && !str_has_control(leader.name));
+	must(strlen(leader.space) <= LEADER_NAME_LEN);
+}
+
 static void try_lockid(const uint8_t *data, size_t size)
 {
 	struct error err = {0};
@@ -50,6 +67,7 @@ static void try_lockid(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_lvb(data, size);
+	try_leader(data, size);
 	try_lockid(data, size);
 	return 0;
 }

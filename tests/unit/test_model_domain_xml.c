@@ -219,7 +219,7 @@ static void test_leases_of_twenty_disks(void **state)
 	options.vm_lease = true;
 	cleanup_free char *bounded = write_or_fail(&def, &options);
 
-	assert_int_equal(count_of(bounded, "<lease>"), 7);
+	assert_int_equal(count_of(bounded, "<lease>"), 6);
 	assert_int_equal(count_of(bounded, "<key>vm-"), 1);
 }
 

@@ -168,11 +168,6 @@ static void test_refuses_what_it_cannot_be(void **state)
 	error_clear(&err);
 	assert_null(store_open(&relative, &err));
 	assert_int_equal(err.code, ERR_INVALID);
-	const struct store_config sanlock = {
-		.vms_dir = fixture->vms, .host_uuid = HOST2, .lock_manager = LOCK_MANAGER_SANLOCK};
-	error_clear(&err);
-	assert_null(store_open(&sanlock, &err));
-	assert_int_equal(err.code, ERR_NOT_IMPLEMENTED);
 }
 
 static void test_register_folder_may_not_be_a_link(void **state)

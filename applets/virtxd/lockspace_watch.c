@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host's place in the lockspace: see lockspace_watch.h. */
+#include "lockspace_watch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "seed_lease.h"
+#include "storage/lockspace.h"
+
+#include <pthread.h>
+
+#define CHECK_S      2
+#define ANSWER_MS    10000 /* a check that takes longer counts as failed */
+#define STOP_S       2
+#define RETRY_MS     5000 /* after which gained() is called again, and twice that, and so on */
+#define RETRY_MAX_MS 600000
+
+struct lockspace_watch {
+	struct daemon *daemon;
+	bool (*gained)(struct daemon *daemon);
+	int64_t retry_at_ms, retry_after_ms; /* gained() is called then; 0: not any more */
+	atomic_bool stopping;
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t changed;
+	bool ended, tried;
+	int64_t asked_ms; /* monotonic start of a check that has not ended; 0: none */
+	struct error err; /* why the host is not in the lockspace; empty: it is */
+};
+
+static void watch_free(struct lockspace_watch *watch)
+{
+	pthread_cond_destroy(&watch->changed);
+	pthread_mutex_destroy(&watch->lock);
+	free(watch);
+}
+
+/* Called with the lock held. */
+static void wait_seconds(struct lockspace_watch *watch, int seconds)
+{
+	clock_wait(&watch->changed, &watch->lock, clock_ms() + seconds * 1000);
+}
+
+/* A change is logged once. True when the host is in it and was not before. */
+static bool note(struct lockspace_watch *watch, unsigned id, const struct error *err)
+{
+	pthread_mutex_lock(&watch->lock);
+	bool member = !error_is_set(err), before = !error_is_set(&watch->err);
+
+	if (member && !before)
+		log_info("in the lockspace", "lockid", LOG_NUM(id));
+	else if (!member && before)
+		log_error("not in the lockspace any more", "reason", err->message, "hint",
+			err->hint[0] ? err->hint : NULL);
+	watch->err = *err;
+	watch->asked_ms = 0;
+	pthread_mutex_unlock(&watch->lock);
+	atomic_store(&watch->daemon->lockid, member ? id : 0);
+	return member && !before;
+}
+
+static void note_start(struct lockspace_watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	watch->asked_ms = clock_ms();
+	pthread_mutex_unlock(&watch->lock);
+}
+
+static void call_gained(struct lockspace_watch *watch)
+{
+	int64_t after = watch->retry_after_ms;
+
+	if (!after || clock_ms() < watch->retry_at_ms)
+		return;
+	bool done = watch->gained(watch->daemon);
+	watch->retry_at_ms = clock_ms() + after;
+	watch->retry_after_ms = done ? 0 : after * 2 < RETRY_MAX_MS ? after * 2 : RETRY_MAX_MS;
+}
+
+/* One look, and what it asks for. */
+static void keep(struct lockspace_watch *watch)
+{
+	const struct store *store = watch->daemon->store;
+	struct error err = {0};
+	unsigned id;
+
+	note_start(watch);
+	if (lockspace_check(store, &id, &err) < 0) {
+		note(watch, 0, &err); /* known while the joining takes its time */
+		error_clear(&err);
+		lockspace_join(store, &watch->stopping, &id, &err);
+	}
+	bool gained = note(watch, id, &err);
+	pthread_mutex_lock(&watch->lock);
+	watch->tried = true;
+	pthread_mutex_unlock(&watch->lock);
+	if (gained) {
+		watch->retry_at_ms = clock_ms();
+		watch->retry_after_ms = RETRY_MS;
+	}
+	if (!error_is_set(&err)) {
+		call_gained(watch);
+		seed_leases_sweep(watch->daemon);
+	}
+}
+
+static void *watch_lockspace(void *context)
+{
+	struct lockspace_watch *watch = context;
+
+	while (!atomic_load(&watch->stopping)) {
+		keep(watch);
+		pthread_mutex_lock(&watch->lock);
+		if (!atomic_load(&watch->stopping))
+			wait_seconds(watch, CHECK_S);
+		pthread_mutex_unlock(&watch->lock);
+	}
+	pthread_mutex_lock(&watch->lock);
+	watch->ended = true;
+	pthread_cond_signal(&watch->changed);
+	pthread_mutex_unlock(&watch->lock);
+	return NULL;
+}
+
+struct lockspace_watch *lockspace_watch_start(
+	struct daemon *daemon, bool (*gained)(struct daemon *daemon), struct error *err)
+{
+	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
+	pthread_t thread;
+
+	watch->daemon = daemon;
+	watch->gained = gained;
+	error_set(&watch->err, ERR_UNAVAILABLE, "this host has not joined the lockspace yet");
+	pthread_mutex_init(&watch->lock, NULL);
+	pthread_cond_init(&watch->changed, NULL);
+	int failure = pthread_create(&thread, NULL, watch_lockspace, watch);
+	if (failure) {
+		watch_free(watch);
+		error_set_errno(err, ERR_UNAVAILABLE, failure, "starting a thread");
+		return NULL;
+	}
+	pthread_detach(thread);
+	return watch;
+}
+
+bool lockspace_watch_stop(struct lockspace_watch *watch)
+{
+	if (!watch)
+		return true;
+	pthread_mutex_lock(&watch->lock);
+	atomic_store(&watch->stopping, true);
+	pthread_cond_signal(&watch->changed);
+	for (int i = 0; i < STOP_S && !watch->ended; i++)
+		wait_seconds(watch, 1);
+	bool ended = watch->ended;
+	pthread_mutex_unlock(&watch->lock);
+	if (ended)
+		watch_free(watch);
+	return ended;
+}
+
+int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
+{
+	if (!watch)
+		return 0;
+	pthread_mutex_lock(&watch->lock);
+	int64_t asked = watch->asked_ms;
+	if (error_is_set(&watch->err))
+		*err = watch->err;
+	pthread_mutex_unlock(&watch->lock);
+	if (error_is_set(err))
+		return error_prefix(err, "lockspace");
+	if (asked && clock_ms() - asked > ANSWER_MS)
+		return error_set(err, ERR_UNAVAILABLE,
+			"lockspace: sanlock has not answered for %lld s",
+			(long long)(clock_ms() - asked) / 1000);
+	return 0;
+}
+
+bool lockspace_watch_has_tried(struct lockspace_watch *watch)
+{
+	pthread_mutex_lock(&watch->lock);
+	bool tried = watch->tried;
+	pthread_mutex_unlock(&watch->lock);
+	return tried;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who a lease's owner is, in words: what the register and the VM's own lease say of a VM. */
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/domain_xml.h"
+#include "storage/lease.h"
+#include "storage/lease_private.h"
+#include "storage/lock_manager.h"
+#include "storage/register.h"
+#include "storage/store_private.h"
+
+/* "web-01 (UUID)" as the register knows it; NULL when it does not. The caller frees it. */
+static char *find_name(const struct store *store, const char *vm)
+{
+	cleanup_free struct register_entry *entries = NULL;
+	cleanup_reading struct domain_reading reading = {0};
+	struct error ignored = {0};
+	size_t count = 0;
+
+	if (register_find(store, vm, &entries, &count, &ignored) < 0 || count == 0)
+		return NULL;
+	cleanup_free char *xml = register_load(store, entries[0].host, vm, &ignored);
+	if (!xml || domain_xml_read(xml, strlen(xml), store->vms_dir, &reading, &ignored) < 0 ||
+		str_is_empty(reading.def.name))
+		return NULL;
+	return xasprintf("%s (%s)", reading.def.name, vm);
+}
+
+/* Opens the VM's own lease; -1, also ERR_NOT_FOUND. *ops is this storage's. */
+static int open_vm_lease(const struct store *store, const char *vm, char lease[static 256],
+	const struct lock_manager_ops **ops, struct error *err)
+{
+	vm_lease_name(vm, lease);
+	*ops = lock_manager_ops(store->lock_manager);
+	return lease_open(store->root, lease, err);
+}
+
+char *store_name_vm(const struct store *store, const char *uuid)
+{
+	char lease[256], host[LOCKSPACE_HOST_SIZE];
+	const struct lock_manager_ops *ops;
+	struct error ignored = {0};
+	cleanup_close int fd = open_vm_lease(store, uuid, lease, &ops, &ignored);
+	bool running = fd >= 0 && ops->find_holder(store->root, fd, lease, host, &ignored) > 0;
+	cleanup_free char *known = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
+	cleanup_free char *listed = known ? NULL : find_name(store, uuid);
+
+	return xasprintf("VM %s%s%s",
+		known    ? known
+		: listed ? listed
+			 : uuid,
+		running ? ", running on " : "", running ? host : "");
+}
+
+int lease_check_vm_free(const struct store *store, const char *vm, struct error *err)
+{
+	char lease[256];
+	const struct lock_manager_ops *ops;
+	struct error cause = {0};
+	cleanup_close int fd = open_vm_lease(store, vm, lease, &ops, &cause);
+
+	if (fd < 0 && cause.code == ERR_NOT_FOUND)
+		return 0;
+	if (fd >= 0 && ops->check_free(store->root, fd, lease, &cause) == 0)
+		return 0;
+	if (cause.code != ERR_BUSY) {
+		*err = cause;
+		return -1;
+	}
+	cleanup_free char *holder = store_name_vm(store, vm);
+	error_set(err, ERR_LEASE, "its lease is in use: %s", holder);
+	return error_hint(err, "%s", cause.hint);
+}

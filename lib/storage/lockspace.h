@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cluster's lockspace, VMS/lock/__VIRTX__DISKS__ (spec: storage-and-locks.md, Lockspace): made
+ * once for the cluster, joined by every host under a host id of its own, never left: running VMs
+ * hold leases in it. Under the lock manager `local` there is none, every call succeeds and ids are
+ * 0.
+ *
+ * Errors are ERR_UNAVAILABLE: sanlock is away, or the host cannot be in the lockspace now. All of
+ * it talks to sanlock and to the storage, and blocks as long as they do.
+ */
+#ifndef STORAGE_LOCKSPACE_H
+#define STORAGE_LOCKSPACE_H
+
+#include "base/error.h"
+#include "storage/lockid.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+struct store;
+
+/* 0 while this host is in the lockspace; *id is its host id. */
+int lockspace_check(const struct store *store, unsigned *id, struct error *err);
+
+/*
+ * Makes the lockspace where there is none, and joins it unless this host is in it: about 2 x
+ * sanlock_io_timeout with a place that is free or was this host's. Up to 10 attempts, 1 s apart,
+ * until *stop. Only one thread of a host calls it.
+ */
+int lockspace_join(
+	const struct store *store, const atomic_bool *stop, unsigned *id, struct error *err);
+
+/* The host id that a host tries first: from its UUID, LOCKID_MIN to LOCKID_MAX. */
+unsigned lockspace_first_id(const char *host_uuid);
+
+/*
+ * Host ids that nobody uses or has used without giving them back (timestamp 0), in turn from
+ * `first`, of a lockspace that is open as fd. Returns how many; places that cannot be read are left
+ * out.
+ */
+unsigned lockspace_list_free(int fd, unsigned first, uint16_t ids[static LOCKID_MAX]);
+
+/* What sanlock calls the host with an id, or "host id N"; root is VMS. */
+#define LOCKSPACE_HOST_SIZE 64
+void lockspace_host_name(int root, uint64_t id, char name[static LOCKSPACE_HOST_SIZE]);
+
+#endif
