@@ -136,7 +136,7 @@ $(O)/virtxd $(O)/virtx-check-lvb: $(O)/virtx
 deps:
 	$(Q)tests/tools/deps
 
-# Everything that fits in 20 minutes: lint, unit and e2e tests, the latter two also under sanitizers.
+# What fits in 20 minutes: lint, unit and e2e tests, most of the latter two also under sanitizers.
 check: deps
 	$(Q)tests/run check
 
@@ -215,8 +215,8 @@ help:
 	@echo 'make              build $(O)/virtx'
 	@echo 'make deps         install the packages that building, testing and the demo need'
 	@echo 'make demo         a guest from nothing to its console, in two minutes'
-	@echo 'make check        every test that fits in 20 minutes'
-	@echo 'make check-long   the rest as well'
+	@echo 'make check        the tests that fit in 20 minutes'
+	@echo 'make check-long   all of them'
 	@echo 'make asan, tsan   the suites under AddressSanitizer and UBSan, under ThreadSanitizer'
 	@echo 'make fuzz         every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make lint cov     form; line coverage'
