@@ -9,8 +9,8 @@
  */
 #include "hypervisor/internal.h"
 
+#include "base/deadline.h"
 #include "base/str.h"
-#include "hypervisor/deadline.h"
 
 /* Each has met a different hung QEMU, and holds one of libvirtd's workers. */
 #define LEFT_BEHIND_MAX 3

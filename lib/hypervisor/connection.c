@@ -8,9 +8,9 @@
 #include "hypervisor/internal.h"
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "hypervisor/deadline.h"
 
 #include <errno.h>
 #include <time.h>

@@ -4,7 +4,7 @@
  * waiting for as long as it hangs, and what comes after it for the 30 s that libvirt waits for a
  * domain's job. So each is made in a thread that can be left behind.
  */
-#include "hypervisor/deadline.h"
+#include "base/deadline.h"
 #include "hypervisor/internal.h"
 
 #include "base/str.h"

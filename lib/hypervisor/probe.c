@@ -6,8 +6,8 @@
 #include "hypervisor/internal.h"
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/str.h"
-#include "hypervisor/deadline.h"
 
 #include <libxml/tree.h>
 

@@ -4,10 +4,10 @@
 #define HYPERVISOR_FIXTURE_H
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/str.h"
-#include "hypervisor/deadline.h"
 #include "hypervisor/hypervisor.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Calls that are left behind: who owns the argument, and when. */
 #include "base/clock.h"
-#include "hypervisor/deadline.h"
+#include "base/deadline.h"
 
 #include <pthread.h>
 #include <semaphore.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A call with a deadline: whoever comes last, caller or thread, frees what they share. */
-#include "hypervisor/deadline.h"
+#include "base/deadline.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

@@ -3,8 +3,8 @@
  * Calls that may never return (a stopped QEMU process blocks libvirt's), made
  * in a thread that can be left behind.
  */
-#ifndef HYPERVISOR_DEADLINE_H
-#define HYPERVISOR_DEADLINE_H
+#ifndef BASE_DEADLINE_H
+#define BASE_DEADLINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
