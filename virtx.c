@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main: which role this process plays, from its name or its first argument. Nothing else. */
 #include "applets/applets.h"
+#include "base/process.h"
 #include "base/str.h"
 
 static const struct {
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	const char *program = slash ? slash + 1 : argc > 0 ? argv[0] : "";
 
+	process_open_standard();
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
 		if (roles[i].program && str_equal(program, roles[i].program))
 			return roles[i].run(argc, argv);

@@ -395,3 +395,15 @@ int process_run(const struct process *process, char **output, struct error *err)
 	}
 	return 0;
 }
+
+void process_open_standard(void)
+{
+	int fd;
+
+	/* The lowest number that is free is taken. Without /dev/null there is nothing to be done.
+	 */
+	while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+		;
+	if (fd >= 0)
+		close(fd);
+}

@@ -43,4 +43,10 @@ struct process {
  */
 int process_run(const struct process *process, char **output, struct error *err);
 
+/*
+ * For the start of a program: opens /dev/null as those of descriptors 0 to 2 that it was started
+ * without, so that no file or socket of ours gets such a number and is then taken for one of them.
+ */
+void process_open_standard(void);
+
 #endif

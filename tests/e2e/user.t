@@ -16,10 +16,11 @@ else
 	cp "$VIRTX" "$work/bin/virtx"
 fi
 state=$work/user/state/virtx
-# In the background only: it becomes the daemon.
-as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu >>"$work/daemon.log" 2>&1 &
+# In the background only: it becomes the daemon. Without standard input, as from a cron job or CI.
+as_user "$work/bin/virtx" virtxd --standalone --listen 127.0.0.1:0 --virt-type qemu >>"$work/daemon.log" 2>&1 <&- &
 daemon_pid=$!
 must "the daemon becomes ready" daemon_wait_ready
+is "a standard input that is not there is /dev/null" "$(readlink "/proc/$daemon_pid/fd/0")" /dev/null
 cp "$GUEST_CACHE/hello.raw" "$state/vms/ds/hello.raw"
 chown --reference="$work/user" "$state/vms/ds/hello.raw"
 create() {

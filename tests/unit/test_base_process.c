@@ -298,6 +298,25 @@ static void test_dies_with_us(void **state)
 	close(ends[1]);
 }
 
+static void test_opens_standard(void **state)
+{
+	(void)state;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(STDIN_FILENO);
+		close(STDERR_FILENO);
+		process_open_standard();
+		int next = open("/", O_PATH | O_CLOEXEC);
+		char c;
+		bool kept = read(STDIN_FILENO, &c, 1) == 0 && write(STDERR_FILENO, "x", 1) == 1;
+		_exit(kept && next > STDERR_FILENO ? 0 : 1);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_surroundings),
 		cmocka_unit_test(test_dies_with_us),
+		cmocka_unit_test(test_opens_standard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
