@@ -32,6 +32,7 @@ const struct command *const commands[] = {
 	&abort_migrate_vm_command,
 	&register_vm_command,
 	&cancel_operation_command,
+	&fsck_command,
 	&completion_command,
 	&complete_command,
 	&help_command,

@@ -56,19 +56,24 @@ int lease_read_owner(int fd, const char *name, char owner[static UUID_TEXT_SIZE]
 	return 0;
 }
 
-int lease_open(int root, const char *name, struct error *err)
+static int open_lease(int root, const char *name, int flags, struct error *err)
 {
 	if (check_name(name, err) < 0)
 		return -1;
 	cleanup_free char *path = xasprintf("%s/%s/%s", STORE_LOCKS, name, name);
-	return beneath_open_file(root, path, O_RDWR, err);
+	return beneath_open_file(root, path, flags, err);
+}
+
+int lease_open(int root, const char *name, struct error *err)
+{
+	return open_lease(root, name, O_RDWR, err);
 }
 
 int lease_owner(const struct store *store, const char *name, char owner[static UUID_TEXT_SIZE],
 	struct error *err)
 {
 	owner[0] = '\0';
-	cleanup_close int fd = lease_open(store->root, name, err);
+	cleanup_close int fd = open_lease(store->root, name, O_RDONLY, err);
 	if (fd < 0)
 		return -1;
 	return lease_read_owner(fd, name, owner, err);

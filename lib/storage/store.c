@@ -12,12 +12,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #define MARKER     ".virtx-cluster"
 #define MARKER_MAX 4096
 #define HOST_LOCK  ".lock"
+
+#define LOOK_WAIT_MS  200
+#define LOOK_PAUSE_MS 10
 
 int store_check_uuid(const char *what, const char *uuid, struct error *err)
 {
@@ -166,6 +170,17 @@ static int sweep_temporary(void *context, int dir, const char *name)
 	return 0;
 }
 
+/* Whoever only looks (store_is_served) has it for a moment. */
+static int lock_host(int fd)
+{
+	for (unsigned attempt = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; attempt++) {
+		if (errno != EWOULDBLOCK || attempt >= LOOK_WAIT_MS / LOOK_PAUSE_MS)
+			return -1;
+		poll(NULL, 0, LOOK_PAUSE_MS);
+	}
+	return 0;
+}
+
 /* Makes and locks the host's register directory. */
 static int claim_host(struct store *store, struct error *err)
 {
@@ -180,7 +195,7 @@ static int claim_host(struct store *store, struct error *err)
 		STORE_MODE_FILE);
 	if (store->lock < 0)
 		return beneath_fail(err, "open", HOST_LOCK);
-	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
+	if (lock_host(store->lock) < 0) {
 		if (errno != EWOULDBLOCK)
 			return beneath_fail(err, "lock", HOST_LOCK);
 		error_set(err, ERR_BUSY, "another virtxd runs as host %s on this storage",
@@ -210,7 +225,8 @@ static int open_store(struct store *store, struct error *err)
 	return claim_host(store, err);
 }
 
-struct store *store_open(const struct store_config *config, struct error *err)
+/* One that nothing is open of yet; NULL for what can be none. */
+static struct store *store_new(const struct store_config *config, struct error *err)
 {
 	if (config->vms_dir[0] != '/') {
 		error_set(err, ERR_INVALID, "vms_dir %s is not absolute", config->vms_dir);
@@ -218,8 +234,6 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	}
 	if (store_check_uuid("the host's UUID", config->host_uuid, err) < 0)
 		return NULL;
-	/* Files here are shared within the group and nobody else's business. */
-	umask(0006);
 	struct store *store = xcalloc(1, sizeof(*store));
 	store->vms_dir = xstrdup(config->vms_dir);
 	str_copy(store->host, sizeof(store->host), config->host_uuid);
@@ -230,12 +244,61 @@ struct store *store_open(const struct store_config *config, struct error *err)
 	store->helper = xstrdup_or_null(config->helper);
 	store->root = -1;
 	store->lock = -1;
+	return store;
+}
+
+struct store *store_open(const struct store_config *config, struct error *err)
+{
+	struct store *store = store_new(config, err);
+
+	if (!store)
+		return NULL;
+	/* Files here are shared within the group and nobody else's business. */
+	umask(0006);
 	if (open_store(store, err) < 0) {
 		error_prefix(err, "storage %s", store->vms_dir);
 		store_close(store);
 		return NULL;
 	}
 	return store;
+}
+
+struct store *store_look(const struct store_config *config, struct error *marker, struct error *err)
+{
+	struct store *store = store_new(config, err);
+
+	if (!store)
+		return NULL;
+	store->root = open_root(store->vms_dir, err);
+	if (store->root < 0) {
+		store_close(store);
+		return NULL;
+	}
+	marker_read(store->root, store->cluster, marker);
+	return store;
+}
+
+int store_is_served(
+	struct store *store, const char *host, bool keep, bool *served, struct error *err)
+{
+	*served = false;
+	if (store_check_uuid("the host", host, err) < 0)
+		return -1;
+	cleanup_free char *path = xasprintf(STORE_REGISTER "/%s/" HOST_LOCK, host);
+	cleanup_close int fd = beneath_open_file(store->root, path, keep ? O_RDWR : O_RDONLY, err);
+	if (fd < 0) {
+		if (err->code != ERR_NOT_FOUND)
+			return -1;
+		error_clear(err);
+		return 0;
+	}
+	if (flock(fd, (keep ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {
+		*served = errno == EWOULDBLOCK;
+		return *served ? 0 : beneath_fail(err, "look at", path);
+	}
+	if (keep && store->lock < 0)
+		store->lock = steal_fd(&fd);
+	return 0;
 }
 
 void store_close(struct store *store)
@@ -247,6 +310,11 @@ void store_close(struct store *store)
 	free(store->helper);
 	free(store->vms_dir);
 	free(store);
+}
+
+int store_root(const struct store *store)
+{
+	return store->root;
 }
 
 const char *store_vms_dir(const struct store *store)

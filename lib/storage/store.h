@@ -48,6 +48,18 @@ int store_init(const char *vms_dir, char cluster[static UUID_TEXT_SIZE], struct 
  * process's umask to 0006. NULL on error.
  */
 struct store *store_open(const struct store_config *config, struct error *err);
+/*
+ * Opens it to look at, for a checker: makes nothing, locks nothing, and a marker that is missing or
+ * bad does not matter here: *marker says so (ERR_NOT_FOUND: there is none). NULL on error.
+ */
+struct store *store_look(
+	const struct store_config *config, struct error *marker, struct error *err);
+/*
+ * Whether a virtxd works for a host on this storage: *served. With `keep`, none can start for it
+ * until the store is closed, unless one runs; for one host of a store.
+ */
+int store_is_served(
+	struct store *store, const char *host, bool keep, bool *served, struct error *err);
 void store_close(struct store *store);
 
 /*
@@ -55,6 +67,14 @@ void store_close(struct store *store);
  * What name_vm does not know is looked for in the register, where it runs in its lease.
  */
 char *store_name_vm(const struct store *store, const char *uuid);
+
+/* The folders of VMS, open as store_root(), which is borrowed. */
+#define STORE_DATASTORE "ds"
+#define STORE_REGISTER  "xml"
+#define STORE_LOCKS     "lock"
+#define STORE_MODE_DIR  0750
+#define STORE_MODE_FILE 0640
+int store_root(const struct store *store);
 
 const char *store_vms_dir(const struct store *store);
 const char *store_host_uuid(const struct store *store);

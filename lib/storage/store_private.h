@@ -22,12 +22,6 @@ struct store {
 	int lock; /* xml/HOST/.lock, locked */
 };
 
-#define STORE_DATASTORE "ds"
-#define STORE_REGISTER  "xml"
-#define STORE_LOCKS     "lock"
-#define STORE_MODE_DIR  0750
-#define STORE_MODE_FILE 0640
-
 /* Opens ds, xml or lock; the caller closes it. */
 int store_open_dir(const struct store *store, const char *name, struct error *err);
 
