@@ -31,8 +31,23 @@ trap e2e_cleanup EXIT
 
 daemon_gone() { ! kill -0 "$daemon_pid" 2>/dev/null; }
 
+# What libvirt found out about QEMU takes 8 s, so it is found out once for all suites: by the first, which
+# has to wait as a user has. libvirt itself checks whether it still holds.
+qemu_facts=$GUEST_CACHE/qemu-facts-$(id -u)
+qemu_facts_give() { # state directory
+	[ -d "$qemu_facts" ] && [ ! -d "$1/qemu" ] || return 0
+	mkdir -p "$1/qemu/cache/qemu"
+	cp -rp "$qemu_facts" "$1/qemu/cache/qemu/capabilities"
+}
+qemu_facts_keep() { # state directory
+	[ ! -d "$qemu_facts" ] && [ -d "$1/qemu/cache/qemu/capabilities" ] || return 0
+	mkdir -p "$GUEST_CACHE"
+	cp -rp "$1/qemu/cache/qemu/capabilities" "$qemu_facts.$$" && mv -T "$qemu_facts.$$" "$qemu_facts"
+}
+
 # Starts virtxd --standalone on a free port, waits until it is ready; sets $server.
 daemon_start() { # further options
+	qemu_facts_give "$state"
 	"$VIRTX" virtxd --standalone --state-dir "$state" --listen 127.0.0.1:0 --virt-type qemu "$@" \
 		>>"$work/daemon.log" 2>&1 &
 	daemon_pid=$!
@@ -47,6 +62,7 @@ daemon_wait_ready() {
 		return 1
 	fi
 	export VIRTX_API_SERVER=$server
+	qemu_facts_keep "$state"
 }
 
 daemon_is_ready() {
