@@ -7,6 +7,7 @@
 #include "model/json.h"
 #include "recovery.h"
 #include "settle.h"
+#include "vm_disks.h"
 #include "vm_ops.h"
 
 static int delete_vm(struct daemon *daemon, struct operation *operation, struct intent *intent,
@@ -22,7 +23,7 @@ static int delete_vm(struct daemon *daemon, struct operation *operation, struct 
 		lease_check_vm_free(daemon->store, intent->vm, err))
 		return -1;
 	vmdef_copy(&intent->def, &now.reading.def);
-	if (intent_write(daemon->store, intent, err))
+	if (vm_disks_check_release(daemon, intent, err) || intent_write(daemon->store, intent, err))
 		return -1;
 	return settle_delete(daemon, operation, intent, complete, err);
 }

@@ -70,7 +70,7 @@ static int check_update(
 
 	if (vm_now_check_off(now, "updated", err) || check_if_match(call, &now->reading.def, err) ||
 		vmdef_validate(&intent->def, &rules, err) ||
-		vm_disks_keep(&now->reading.def, &intent->def, err) ||
+		vm_disks_keep(store_vms_dir(daemon->store), &now->reading.def, &intent->def, err) ||
 		guest_check(daemon, &intent->def, err) ||
 		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
 		check_register(daemon, intent->vm, err) ||

@@ -35,7 +35,25 @@ static struct disk disk_as_needed(const struct disk *disk, enum disk_need need)
 	return copy;
 }
 
-int vm_disks_keep(const struct vmdef *old, struct vmdef *def, struct error *err)
+/* Another kind of device may have another lease: that one would have been claimed by nobody. */
+static int check_same_lease(
+	const char *vms_dir, const struct disk *kept, const struct disk *disk, struct error *err)
+{
+	char before[256], after[256];
+
+	disk_lease_name(kept, vms_dir, before);
+	disk_lease_name(disk, vms_dir, after);
+	if (kept->man != DISK_MANAGED || disk->man != DISK_MANAGED || str_equal(before, after))
+		return 0;
+	error_set(err, ERR_STATE,
+		"device of %s: it is managed as a %s, an update cannot make it a %s", disk->path,
+		enum_name(&disk_device_names, (int)kept->device),
+		enum_name(&disk_device_names, (int)disk->device));
+	return error_hint(err, "give it up with man 0 first");
+}
+
+int vm_disks_keep(
+	const char *vms_dir, const struct vmdef *old, struct vmdef *def, struct error *err)
 {
 	for (size_t i = 0; i < def->n_disks; i++) {
 		struct disk *disk = &def->disks[i];
@@ -43,6 +61,8 @@ int vm_disks_keep(const struct vmdef *old, struct vmdef *def, struct error *err)
 
 		if (!kept)
 			continue;
+		if (check_same_lease(vms_dir, kept, disk, err) < 0)
+			return -1;
 		if (disk->size_mib != 0 && kept->size_mib != 0 &&
 			disk->size_mib != kept->size_mib) {
 			error_set(err, ERR_STATE,
@@ -82,6 +102,39 @@ static int check_one_lease(const struct store *store, const struct vmdef *def,
 	return 0;
 }
 
+/* Whether a disk of the definition in force goes, and its image with it. */
+static bool disk_goes(const struct intent *intent, const struct disk *disk, bool *remove)
+{
+	const struct disk *kept = NULL;
+
+	if (disk->man != DISK_MANAGED)
+		return false;
+	if (intent->op == INTENT_UPDATE)
+		kept = vmdef_find_disk(&intent->def, disk->path);
+	*remove = intent->remove && !kept;
+	return !kept || kept->man == DISK_UNMANAGED;
+}
+
+/* The disks that there are before the operation. */
+static const struct vmdef *def_in_force(const struct intent *intent)
+{
+	return intent->op == INTENT_UPDATE ? &intent->old : &intent->def;
+}
+
+int vm_disks_check_release(struct daemon *daemon, const struct intent *intent, struct error *err)
+{
+	const struct vmdef *def = def_in_force(intent);
+	bool remove;
+
+	for (size_t i = 0; intent->op != INTENT_CREATE && i < def->n_disks; i++) {
+		if (!disk_goes(intent, &def->disks[i], &remove) || !remove ||
+			disk_check_release(daemon->store, &def->disks[i], err) == 0)
+			continue;
+		return error_hint(err, "with deletestorage false it stays as it is");
+	}
+	return 0;
+}
+
 int vm_disks_check(struct daemon *daemon, const struct intent *intent, struct error *err)
 {
 	for (size_t i = 0; i < intent->def.n_disks; i++) {
@@ -96,7 +149,7 @@ int vm_disks_check(struct daemon *daemon, const struct intent *intent, struct er
 			disk_check(daemon->store, intent->vm, &work, err))
 			return -1;
 	}
-	return 0;
+	return vm_disks_check_release(daemon, intent, err);
 }
 
 /* One disk being worked on. */
@@ -182,23 +235,10 @@ int vm_disks_unmake(struct daemon *daemon, const struct intent *intent, struct e
 	return error_is_set(err) ? -1 : 0;
 }
 
-/* Whether a disk of the definition in force goes, and its image with it. */
-static bool disk_goes(const struct intent *intent, const struct disk *disk, bool *remove)
-{
-	const struct disk *kept = NULL;
-
-	if (disk->man != DISK_MANAGED)
-		return false;
-	if (intent->op == INTENT_UPDATE)
-		kept = vmdef_find_disk(&intent->def, disk->path);
-	*remove = intent->remove && !kept;
-	return !kept || kept->man == DISK_UNMANAGED;
-}
-
 unsigned vm_disks_release(struct daemon *daemon, struct operation *operation,
 	const struct intent *intent, bool *retry)
 {
-	const struct vmdef *def = intent->op == INTENT_UPDATE ? &intent->old : &intent->def;
+	const struct vmdef *def = def_in_force(intent);
 	struct run run = {.operation = operation, .all = (unsigned)def->n_disks};
 	struct disk_work follow = {.on_progress = run_progress, .context = &run};
 	unsigned left = 0;

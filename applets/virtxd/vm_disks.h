@@ -9,12 +9,17 @@
 
 /*
  * Compares the disks of a new definition with those in force: a path that stays keeps size and
- * provisioning (which are filled in); one that asks for others is ERR_STATE.
+ * provisioning (which are filled in), and while it is managed its lease; one that asks for others
+ * is ERR_STATE.
  */
-int vm_disks_keep(const struct vmdef *old, struct vmdef *def, struct error *err);
+int vm_disks_keep(
+	const char *vms_dir, const struct vmdef *old, struct vmdef *def, struct error *err);
 
-/* Whether all that the intent makes can be made; changes nothing. */
+/* Whether all that the intent makes can be made, and what it removes be removed; changes nothing.
+ */
 int vm_disks_check(struct daemon *daemon, const struct intent *intent, struct error *err);
+/* The latter alone, for a delete. */
+int vm_disks_check_release(struct daemon *daemon, const struct intent *intent, struct error *err);
 
 /*
  * Makes or claims the disks of intent->def that intent->old does not have, noting each image in the

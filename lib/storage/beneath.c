@@ -26,11 +26,11 @@ int beneath_fail(struct error *err, const char *what, const char *path)
 		"cannot %s %s", what, path);
 }
 
-int beneath_open_raw(int root, const char *path, int flags)
+static int open_resolving(int root, const char *path, int flags, unsigned resolve)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+		.resolve = RESOLVE_BENEATH | resolve,
 	};
 	int fd = -1;
 
@@ -41,6 +41,16 @@ int beneath_open_raw(int root, const char *path, int flags)
 			break;
 	}
 	return fd;
+}
+
+int beneath_open_raw(int root, const char *path, int flags)
+{
+	return open_resolving(root, path, flags, RESOLVE_NO_SYMLINKS);
+}
+
+int beneath_open_linked(int root, const char *path, int flags)
+{
+	return open_resolving(root, path, flags, RESOLVE_NO_MAGICLINKS);
 }
 
 int beneath_open_dir(int root, const char *path, struct error *err)

@@ -20,6 +20,8 @@
 
 /* Opens what is there already; O_CLOEXEC is added. The caller closes it. -1 with errno. */
 int beneath_open_raw(int root, const char *path, int flags);
+/* The same through symbolic links, as long as they stay beneath root. */
+int beneath_open_linked(int root, const char *path, int flags);
 
 /* Opens a directory; the caller closes it. */
 int beneath_open_dir(int root, const char *path, struct error *err);

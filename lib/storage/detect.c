@@ -16,8 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #define MIB           (UINT64_C(1) << 20)
@@ -288,26 +286,5 @@ int detect_check(const struct store *store, const char *below, const char *path,
 		return -1;
 	if (str_ends_with(below, ".qcow2") && check_qcow2(store, root, fd, below, &data, err) < 0)
 		return error_prefix(err, "%s", path);
-	return 0;
-}
-
-int detect_device(struct disk *disk, struct error *err)
-{
-	/* The names below by-id are symbolic links; what they lead to is looked at before it is
-	 * opened. */
-	cleanup_close int handle = open(disk->path, O_PATH | O_CLOEXEC);
-	struct stat info;
-	uint64_t bytes;
-
-	if (handle < 0 || fstat(handle, &info) < 0)
-		return beneath_fail(err, "open", disk->path);
-	if (!S_ISBLK(info.st_mode))
-		return error_set(err, ERR_STORAGE, "%s is not a block device", disk->path);
-	cleanup_free char *link = xasprintf("/proc/self/fd/%d", handle);
-	cleanup_close int fd = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes) < 0)
-		return beneath_fail(err, "read the size of", disk->path);
-	disk->size_mib = to_mib(bytes);
-	disk->prov = DISK_PROV_THIN;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What an existing image or device is; for the files of this module only. Errors as disk_detect. */
+/* What an existing image is; for the files of this module only. Errors as disk_detect. */
 #ifndef STORAGE_DETECT_H
 #define STORAGE_DETECT_H
 
@@ -13,8 +13,5 @@ int detect_image(
 
 /* Only what detect_image would refuse of the kind of file and what it refers to; quick. */
 int detect_check(const struct store *store, const char *below, const char *path, struct error *err);
-
-/* A block device; fills size_mib and prov. */
-int detect_device(struct disk *disk, struct error *err);
 
 #endif

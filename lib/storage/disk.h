@@ -5,8 +5,8 @@
  *
  * Paths below the datastore are opened beneath it, through no symlink, and only
  * regular files; checked at use, whatever was checked before. qemu-img runs in a child under the
- * lease, with open descriptors in place of names where it can. May take long: never call with a
- * lock held.
+ * lease, with open descriptors in place of names where it can, and so does the clearing of a LUN.
+ * May take long: never call with a lock held.
  */
 #ifndef STORAGE_DISK_H
 #define STORAGE_DISK_H
@@ -34,24 +34,29 @@ struct disk_work {
 
 /*
  * Everything that disk_provision would refuse, changing nothing: image there or not, lease free,
- * backing chain, kind of file.
+ * backing chain, kind of file; a LUN in use by the host, or guarded by a lease of another name.
  */
 int disk_check(
 	const struct store *store, const char *vm, const struct disk *disk, struct error *err);
 
 /*
  * Makes or claims a disk for a VM, by the table of the spec; size_mib and prov are
- * filled with what was found or made. ERR_EXISTS for an image that exists where one would be made,
- * ERR_LEASE with the owner, ERR_NOT_FOUND (as ERR_STORAGE) for an unmanaged one that is missing. On
- * -1 nothing that it made stays.
+ * filled with what was found or made. A LUN is cleared where an image would be made. ERR_EXISTS for
+ * an image that exists where one would be made, ERR_LEASE with the owner, ERR_NOT_FOUND (as
+ * ERR_STORAGE) for an unmanaged one that is missing. On -1 nothing that it made stays; of a LUN
+ * some may be cleared.
  */
 int disk_provision(const struct store *store, const char *vm, struct disk *disk,
 	const struct disk_work *work, struct error *err);
 
+/* Whether disk_release could remove the disk as things are now: a LUN that is in use by the host,
+ * or is not there, cannot be cleared. Changes nothing. */
+int disk_check_release(const struct store *store, const struct disk *disk, struct error *err);
+
 /*
- * Gives a disk back at delete: with remove, a managed image is removed (under its lease), then the
- * lease. Repeatable after a cut: what is gone already is a success. A disk whose lease is another
- * VM's is left alone: ERR_LEASE; so is an image without a lease. Empty directories
+ * Gives a disk back at delete: with remove, a managed image is removed (under its lease) or a LUN
+ * cleared, then the lease. Repeatable after a cut: what is gone already is a success. A disk whose
+ * lease is another VM's is left alone: ERR_LEASE; so is an image without a lease. Empty directories
  * above an image that is gone go too, below the datastore, when they are such as are made here.
  * ERR_BUSY while another operation works on it.
  */
@@ -61,7 +66,7 @@ int disk_release(const struct store *store, const char *vm, const struct disk *d
 /*
  * Rolls a provisioning back: removes the image at disk->path when its inode is the noted one (0:
  * none was noted), temporary files that carry the VM's UUID, empty directories above them as
- * disk_release does, then the lease when it is the VM's.
+ * disk_release does, then the lease when it is the VM's. A LUN is left as it is.
  * Repeatable.
  */
 int disk_rollback(const struct store *store, const char *vm, const struct disk *disk,
@@ -72,9 +77,9 @@ int disk_rollback(const struct store *store, const char *vm, const struct disk *
 int disk_detect(const struct store *store, struct disk *disk, struct error *err);
 
 /*
- * Whether a guest may use an image as it is now: a regular file, reached through no link, that
- * refers to nothing outside the datastore. Quick. Others than images of the datastore are not
- * looked at. ERR_STORAGE.
+ * Whether a guest may use a disk as it is now: an image must be a regular file, reached through no
+ * link, that refers to nothing outside the datastore; a lun a whole block device, not guarded by
+ * another lease than its own. Quick. Other devices are not looked at. ERR_STORAGE, ERR_LEASE.
  */
 int disk_check_use(const struct store *store, const struct disk *disk, struct error *err);
 

@@ -18,7 +18,8 @@
 #define LOST_WAIT_MS  1000
 #define LOST_PAUSE_MS 50
 
-static const char *const kind_names[] = {[WORK_MAKE] = "make", [WORK_REMOVE] = "remove"};
+static const char *const kind_names[] = {
+	[WORK_MAKE] = "make", [WORK_REMOVE] = "remove", [WORK_WIPE] = "wipe"};
 
 /* The order of the command line, for both sides. */
 enum {
@@ -26,6 +27,7 @@ enum {
 	ARG_MANAGER,
 	ARG_ROOT,
 	ARG_GO,
+	ARG_DEVICE,
 	ARG_VM,
 	ARG_LEASE,
 	ARG_PATH,
@@ -105,30 +107,32 @@ static void follow_output(void *context, const char *text, size_t len)
 static int run_helper(const struct store *store, const struct work *work, int go,
 	struct follow *follow, struct error *err)
 {
-	char root_text[24], go_text[24], size[24], inode[24];
+	char root_text[24], go_text[24], device[24], size[24], inode[24];
 	const char *argv[ARG_COUNT + 3] = {"virtx", "lease-run"};
 	const char **args = argv + 2;
 
 	log_number(root_text, store->root);
 	log_number(go_text, go);
+	log_number(device, work->device);
 	log_number(size, work->size_mib);
 	log_number(inode, (int64_t)work->inode);
 	args[ARG_KIND] = kind_names[work->kind];
 	args[ARG_MANAGER] = lock_manager_name(store->lock_manager);
 	args[ARG_ROOT] = root_text;
 	args[ARG_GO] = go_text;
+	args[ARG_DEVICE] = device;
 	args[ARG_VM] = work->vm;
 	args[ARG_LEASE] = work->lease;
 	args[ARG_PATH] = work->path;
 	args[ARG_PROV] = enum_name(&disk_prov_names, (int)work->prov);
 	args[ARG_SIZE] = size;
 	args[ARG_INODE] = inode;
-	const int fds[] = {store->root, go};
+	const int fds[] = {store->root, go, work->device};
 	const struct process process = {
 		.argv = argv,
 		.program = store->helper ? store->helper : "/proc/self/exe",
 		.fds = fds,
-		.fd_count = 2,
+		.fd_count = work->device < 0 ? 2 : 3,
 		.cancel = follow->disk_work ? follow->disk_work->cancel : NULL,
 		.on_output = follow_output,
 		.context = follow,
@@ -207,27 +211,39 @@ char *work_temporary_prefix(const char *vm)
 	return xasprintf(".virtx-%s-", vm);
 }
 
+static bool parse_kind(const char *name, enum work_kind *kind)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+		if (str_equal(name, kind_names[i])) {
+			*kind = (enum work_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 int work_parse(int argc, char **argv, struct work *work, struct error *err)
 {
-	int64_t root, go, size, inode;
+	int64_t root, go, device, size, inode;
 	int16_t prov;
 
 	memset(work, 0, sizeof(*work));
 	if (argc != ARG_COUNT)
 		return error_set(err, ERR_USAGE, "lease-run is for virtxd's own use");
-	if (str_equal(argv[ARG_KIND], kind_names[WORK_REMOVE]))
-		work->kind = WORK_REMOVE;
-	else if (!str_equal(argv[ARG_KIND], kind_names[WORK_MAKE]))
+	if (!parse_kind(argv[ARG_KIND], &work->kind))
 		return error_set(err, ERR_USAGE, "lease-run does not know %s", argv[ARG_KIND]);
 	if (!lock_manager_parse(argv[ARG_MANAGER], &work->manager) ||
 		!str_parse_int(argv[ARG_ROOT], 3, INT32_MAX, &root) ||
-		!str_parse_int(argv[ARG_GO], 3, INT32_MAX, &go) || !uuid_is_valid(argv[ARG_VM]) ||
+		!str_parse_int(argv[ARG_GO], 3, INT32_MAX, &go) ||
+		!str_parse_int(argv[ARG_DEVICE], -1, INT32_MAX, &device) ||
+		!uuid_is_valid(argv[ARG_VM]) ||
 		!enum_parse(&disk_prov_names, argv[ARG_PROV], &prov) ||
 		!str_parse_int(argv[ARG_SIZE], 0, INT32_MAX, &size) ||
 		!str_parse_int(argv[ARG_INODE], INT64_MIN, INT64_MAX, &inode))
 		return error_set(err, ERR_USAGE, "lease-run was called with a wrong argument");
 	work->root = (int)root;
 	work->go = (int)go;
+	work->device = (int)device;
 	work->vm = argv[ARG_VM];
 	work->lease = argv[ARG_LEASE];
 	work->path = argv[ARG_PATH];

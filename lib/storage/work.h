@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Work on a managed image under its lease, in a process of its own: `virtx lease-run`.
+ * Work on a managed image or LUN under its lease, in a process of its own: `virtx lease-run`.
  *
  * The daemon starts it (work_run) and follows what it says, line by line: "progress PERCENT", "made
  * INODE" (then it waits for one byte on the go pipe), and at a failure "error WORD MESSAGE" and
  * perhaps "hint TEXT". It ends with the thread that started it (see base/process.h), and qemu-img
  * ends with it: what it had made by then has a temporary name, and work_run or the rollback after a
- * restart removes it.
+ * restart removes it. A LUN comes as a descriptor: virtxd has looked at what it is.
  */
 #ifndef STORAGE_WORK_H
 #define STORAGE_WORK_H
@@ -19,17 +19,18 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum work_kind { WORK_MAKE, WORK_REMOVE };
+enum work_kind { WORK_MAKE, WORK_REMOVE, WORK_WIPE };
 
 struct work {
 	enum work_kind kind;
 	enum lock_manager manager;
 	int root;                 /* VMS, open */
-	int go;                   /* read end of the go pipe; WORK_REMOVE does not read it */
+	int go;                   /* read end of the go pipe; only WORK_MAKE reads it */
+	int device;               /* WORK_WIPE: the LUN, open for writing; -1 otherwise */
 	const char *vm;           /* who must own the leases */
 	const char *lease;        /* of the disk */
-	const char *path;         /* of the image, below the datastore */
-	enum disk_prov prov;      /* WORK_MAKE: thin or thick */
+	const char *path;         /* of the image, below the datastore; of a LUN for messages */
+	enum disk_prov prov;      /* WORK_MAKE, WORK_WIPE: thin or thick */
 	int32_t size_mib;         /* WORK_MAKE */
 	uint64_t inode;           /* WORK_REMOVE: only the image with this inode; 0: any */
 	const atomic_bool *ended; /* lease-run: true once sanlock has asked it to end; or NULL */

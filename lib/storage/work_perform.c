@@ -10,12 +10,15 @@
 #include "storage/beneath.h"
 #include "storage/lease_private.h"
 #include "storage/lock_manager.h"
+#include "storage/lun.h"
 #include "storage/store_private.h"
 #include "storage/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,13 +75,31 @@ static __attribute__((format(printf, 2, 3))) void say(
 	report->say(report->context, line);
 }
 
-/* The image as it grows. */
-struct growth {
+/* How far the work has got. */
+struct progress {
 	const struct work *work;
 	const struct work_report *report;
-	int fd;
-	uint64_t bytes; /* when it is done; 0: it does not grow */
+	uint64_t bytes; /* when it is done; 0: nobody can say */
 	unsigned percent;
+};
+
+/* 100 is said when all is durable. */
+static void tell_progress(struct progress *progress, uint64_t done)
+{
+	uint64_t percent = progress->bytes ? done * 100 / progress->bytes : 0;
+
+	if (percent > 99)
+		percent = 99;
+	if (percent > progress->percent) {
+		progress->percent = (unsigned)percent;
+		say(progress->report, "progress %u", progress->percent);
+	}
+}
+
+/* The image as it grows. */
+struct growth {
+	struct progress progress;
+	int fd;
 	struct error lost; /* why qemu-img is stopped */
 	atomic_bool stop;
 };
@@ -88,17 +109,14 @@ static void tell_growth(void *context)
 	struct growth *growth = context;
 	struct stat info;
 
-	if (check_held(growth->work, &growth->lost) < 0)
+	if (check_held(growth->progress.work, &growth->lost) < 0)
 		atomic_store(&growth->stop, true);
-	if (growth->bytes == 0 || fstat(growth->fd, &info) < 0)
+	if (fstat(growth->fd, &info) < 0)
 		return;
-	uint64_t percent = (uint64_t)info.st_blocks * 512 * 100 / growth->bytes;
-	if (percent > 99)
-		percent = 99;
-	if (percent > growth->percent) {
-		growth->percent = (unsigned)percent;
-		say(growth->report, "progress %u", growth->percent);
-	}
+	/* Where fallocate is missing the C library writes from the beginning to the end, and not
+	 * every store counts blocks: the size follows. */
+	uint64_t size = (uint64_t)info.st_size, blocks = (uint64_t)info.st_blocks * 512;
+	tell_progress(&growth->progress, size > blocks ? size : blocks);
 }
 
 /* Fills the open, empty file: storage-and-locks.md, Image creation. */
@@ -115,10 +133,10 @@ static int fill_image(
 	const char *const argv[] = {"qemu-img", "create", "-q", "-f", qcow2 ? "qcow2" : "raw", "-o",
 		options, file, size, NULL};
 	struct growth growth = {
-		.work = work,
-		.report = report,
+		.progress = {.work = work,
+			.report = report,
+			.bytes = thick ? (uint64_t)work->size_mib << 20 : 0},
 		.fd = fd,
-		.bytes = thick ? (uint64_t)work->size_mib << 20 : 0,
 	};
 	const struct process process = {
 		.argv = argv,
@@ -247,12 +265,49 @@ static int remove_image(int ds, const struct work *work, struct error *err)
 	return 0;
 }
 
+static int before_piece(void *context, uint64_t clear, struct error *err)
+{
+	struct progress *progress = context;
+
+	tell_progress(progress, clear);
+	return check_held(progress->work, err);
+}
+
+static int wipe_device(const struct work *work, const struct work_report *report, struct error *err)
+{
+	struct progress progress = {.work = work, .report = report};
+	struct lun_wipe wipe = {
+		.fd = work->device,
+		.path = work->path,
+		.keep_space = work->prov == DISK_PROV_THICK,
+		.on_piece = before_piece,
+		.context = &progress,
+	};
+
+	if (lun_size(work->device, work->path, &wipe.bytes, err) < 0)
+		return -1;
+	progress.bytes = wipe.bytes;
+	if (lun_wipe(&wipe, err) < 0)
+		return -1;
+	/* Partitions of before are devices still. A kernel that knows none here refuses. */
+	ioctl(work->device, BLKRRPART);
+	say(report, "progress 100");
+	return 0;
+}
+
 int work_perform(const struct work *work, const struct work_report *report, struct error *err)
 {
 	cleanup_close int ds = beneath_open_dir(work->root, STORE_DATASTORE, err);
 
 	if (ds < 0 || hold_leases(work, err) < 0)
 		return -1;
-	return work->kind == WORK_MAKE ? make_image(ds, work, report, err)
-				       : remove_image(ds, work, err);
+	switch (work->kind) {
+	case WORK_MAKE:
+		return make_image(ds, work, report, err);
+	case WORK_REMOVE:
+		return remove_image(ds, work, err);
+	case WORK_WIPE:
+		break;
+	}
+	return wipe_device(work, report, err);
 }

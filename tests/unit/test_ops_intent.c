@@ -77,7 +77,7 @@ static int keep(const char *old_disks, const char *new_disks, struct vmdef *def)
 
 	make_def(&old, old_disks);
 	make_def(def, new_disks);
-	return vm_disks_keep(&old, def, &err) == 0 ? 0 : (int)err.code;
+	return vm_disks_keep("/vms", &old, def, &err) == 0 ? 0 : (int)err.code;
 }
 
 static void test_disks_that_stay(void **state)

@@ -280,14 +280,14 @@ static void test_what_a_guest_may_use(void **state)
 	struct error err = {0};
 	struct disk raw = {.path = in_vms(fixture, "ds/a.raw"), .device = DISK_DEVICE_DISK};
 	struct disk qcow2 = {.path = in_vms(fixture, "ds/a.qcow2"), .device = DISK_DEVICE_DISK};
-	struct disk lun = {.path = (char[]){"/dev/null"}, .device = DISK_DEVICE_LUN};
+	struct disk device = {.path = (char[]){"/dev/null"}, .device = DISK_DEVICE_DISK};
 
 	make_file(fixture, "ds/a.raw", "x");
 	set_backing(fixture, "a.qcow2", "a.raw");
 	qemu_img(fixture, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "a.raw", "a.qcow2");
 	assert_int_equal(disk_check_use(fixture->store, &raw, &err), 0);
 	assert_int_equal(disk_check_use(fixture->store, &qcow2, &err), 0);
-	assert_int_equal(disk_check_use(fixture->store, &lun, &err), 0);
+	assert_int_equal(disk_check_use(fixture->store, &device, &err), 0);
 
 	qemu_img(fixture, "rebase", "-u", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd",
 		"a.qcow2");

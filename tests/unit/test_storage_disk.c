@@ -180,19 +180,28 @@ static void test_refuses_what_cannot_be_made(void **state)
 {
 	struct fixture *fixture = *state;
 	struct error err = {0};
-	struct disk lun = {.path = (char[]){"/dev/disk/by-id/wwn-0x6001"},
-		.device = DISK_DEVICE_LUN,
+	/* Of what others have made: here a managed device is a lun. */
+	const struct disk device = {.path = (char[]){"/dev/null"},
+		.device = DISK_DEVICE_DISK,
 		.man = DISK_MANAGED,
 		.prov = DISK_PROV_THIN,
 		.size_mib = 8};
+	char name[256];
 
 	check_refused(fixture, "x.iso", ERR_STORAGE, "can be provisioned");
-	assert_int_equal(disk_provision(fixture->store, VM, &lun, NULL, &err), -1);
-	assert_int_equal(err.code, ERR_NOT_IMPLEMENTED);
+	struct disk copy = device;
+	assert_int_equal(disk_provision(fixture->store, VM, &copy, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_STORAGE);
 	error_clear(&err);
-	assert_int_equal(disk_release(fixture->store, VM, &lun, true, NULL, &err), -1);
-	assert_int_equal(err.code, ERR_NOT_IMPLEMENTED);
+	disk_lease_name(&device, fixture->vms, name);
+	assert_int_equal(lease_create(fixture->store, name, VM, &err), 0);
+	assert_int_equal(disk_check_release(fixture->store, &device, &err), -1);
+	assert_non_null(strstr(err.message, "neither an image nor a lun"));
 	error_clear(&err);
+	assert_int_equal(disk_release(fixture->store, VM, &device, true, NULL, &err), -1);
+	assert_int_equal(err.code, ERR_STORAGE);
+	error_clear(&err);
+	assert_int_equal(disk_release(fixture->store, VM, &device, false, NULL, &err), 0);
 	cleanup_disk struct disk cdrom = make_disk(fixture, "x.raw", DISK_PROV_THICK, 8);
 	cdrom.device = DISK_DEVICE_CDROM;
 	assert_int_equal(disk_check(fixture->store, VM, &cdrom, &err), -1);
@@ -478,15 +487,15 @@ static void test_lease_run_refuses_odd_command_lines(void **state)
 {
 	(void)state;
 	const char *none[] = {"lease-run", NULL};
-	const char *odd[] = {
-		"lease-run", "make", "local", "1", "2", VM, "x", "../x", "thin", "8", "0", NULL};
+	const char *odd[] = {"lease-run", "make", "local", "1", "2", "-1", VM, "x", "../x", "thin",
+		"8", "0", NULL};
 	FILE *kept = stderr;
 
 	stderr = fopen("/dev/null", "w");
 	assert_int_equal(lease_run_main(1, (char **)none), 2);
-	assert_int_equal(lease_run_main(11, (char **)odd), 2);
+	assert_int_equal(lease_run_main(12, (char **)odd), 2);
 	odd[1] = "format";
-	assert_int_equal(lease_run_main(11, (char **)odd), 2);
+	assert_int_equal(lease_run_main(12, (char **)odd), 2);
 	fclose(stderr);
 	stderr = kept;
 }
