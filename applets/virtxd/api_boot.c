@@ -15,6 +15,7 @@
 #include "model/json.h"
 #include "oplog.h"
 #include "recovery.h"
+#include "recovery_watch.h"
 #include "seed_lease.h"
 #include "settle.h"
 #include "storage/disk.h"
@@ -186,9 +187,11 @@ static int start_with_seed(struct daemon *daemon, const struct intent *intent,
 		return -1;
 	if (attach_seed(daemon, intent->vm, seed, err) == 0)
 		hypervisor_boot(daemon->hypervisor, intent->vm, false, err);
-	if (settle_boot(daemon, intent, !error_is_set(err), &cause))
-		log_warning("seed stays in the stored domain until the next boot", "vm", intent->vm,
-			"error", cause.message);
+	if (settle_boot(daemon, intent, !error_is_set(err), &cause)) {
+		log_warning("seed stays in the stored domain; that is tried again", "vm",
+			intent->vm, "error", cause.message);
+		recovery_watch_note(daemon->recovery_watch, intent->vm);
+	}
 	return error_is_set(err) ? -1 : 0;
 }
 

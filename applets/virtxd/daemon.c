@@ -15,6 +15,7 @@
 #include "operations.h"
 #include "readiness.h"
 #include "recovery.h"
+#include "recovery_watch.h"
 #include "routes.h"
 #include "seed_lease.h"
 #include "state.h"
@@ -194,7 +195,8 @@ static int open_store(struct daemon *daemon, struct error *err)
 /* What was cut while sanlock was away can be settled now, or soon. */
 static bool on_lockspace_gained(struct daemon *daemon)
 {
-	return atomic_load(&daemon->recovered) && recovery_resume(daemon);
+	recovery_watch_wake(daemon->recovery_watch);
+	return true;
 }
 
 /* The operations that recovery settles need the leases. */
@@ -280,12 +282,14 @@ static int start_parts(
 		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
 		open_store(daemon, err) < 0)
 		return -1;
+	daemon->recovery_watch = recovery_watch_new(daemon);
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
 		return -1;
-	if (start_lockspace(daemon, interrupted, context, err) < 0 || recovery_run(daemon, err) < 0)
+	if (start_lockspace(daemon, interrupted, context, err) < 0 ||
+		recovery_run(daemon, err) < 0 ||
+		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
-	atomic_store(&daemon->recovered, true);
 	return start_http(daemon, err);
 }
 
@@ -349,7 +353,8 @@ void daemon_stop(struct daemon *daemon)
 	collector_stop(daemon->collector);
 	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
 	bool storage_answers = readiness_stop(daemon->readiness);
-	if (!drained || !storage_answers || !lockspace_ended)
+	if (!drained || !storage_answers || !lockspace_ended ||
+		!recovery_watch_stop(daemon->recovery_watch))
 		return; /* the process ends now; freeing would take it from under a thread */
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);

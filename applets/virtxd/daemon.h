@@ -22,6 +22,7 @@ struct access;
 struct readiness;
 struct lockspace_watch;
 struct seed_leases;
+struct recovery_watch;
 
 struct daemon {
 	/* As at the start, never changed. What SIGHUP changes lives where it is used: the log's
@@ -42,7 +43,7 @@ struct daemon {
 	atomic_uint lockid;                /* this host's id in the lockspace; 0: not in it */
 	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
-	atomic_bool recovered; /* recovery_run has ended */
+	struct recovery_watch *recovery_watch;
 	struct access *access;
 	struct http_server *http;
 };

@@ -7,17 +7,20 @@
 #include "base/mem.h"
 #include "collector.h"
 #include "lockspace_watch.h"
+#include "recovery_watch.h"
 
 #include <pthread.h>
 #include <time.h>
 
-#define CHECK_S        5
-#define ANSWER_MS      15000 /* a check that takes longer counts as failed */
+#define CHECK_S        1
+#define SILENT_MS      2000  /* without an answer the storage is said to hang */
+#define REFUSE_MS      10000 /* and nothing is begun on it any more: it may be slow, and no more */
 #define STOP_S         2
 #define ROUND_GRACE_MS 15000
 
 struct readiness {
 	struct store *store;
+	struct recovery_watch *recovery_watch;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
 	bool stopping, ended;
@@ -47,6 +50,8 @@ static void note_check(struct readiness *readiness, const struct error *err)
 		log_error("storage cannot be used", "reason", err->message);
 	else if (!was_good && is_good)
 		log_info("storage can be used again");
+	if (is_good && (!was_good || clock_ms() - readiness->good_ms > SILENT_MS))
+		recovery_watch_wake(readiness->recovery_watch);
 	readiness->err = *err;
 	if (is_good)
 		readiness->good_ms = clock_ms();
@@ -79,6 +84,7 @@ struct readiness *readiness_start(struct daemon *daemon, struct error *err)
 	pthread_t thread;
 
 	readiness->store = daemon->store;
+	readiness->recovery_watch = daemon->recovery_watch;
 	readiness->good_ms = clock_ms(); /* it was opened just now */
 	pthread_mutex_init(&readiness->lock, NULL);
 	pthread_cond_init(&readiness->changed, NULL);
@@ -108,7 +114,7 @@ bool readiness_stop(struct readiness *readiness)
 	return ended;
 }
 
-int readiness_check_storage(struct readiness *readiness, struct error *err)
+static int check_storage(struct readiness *readiness, int64_t silent_ms, struct error *err)
 {
 	pthread_mutex_lock(&readiness->lock);
 	int64_t silent = clock_ms() - readiness->good_ms;
@@ -117,10 +123,15 @@ int readiness_check_storage(struct readiness *readiness, struct error *err)
 	pthread_mutex_unlock(&readiness->lock);
 	if (error_is_set(err))
 		err->code = ERR_UNAVAILABLE; /* the reason names the storage itself */
-	else if (silent > CHECK_S * 1000 + ANSWER_MS)
+	else if (silent > silent_ms)
 		error_set(err, ERR_UNAVAILABLE, "storage: no answer for %lld s",
 			(long long)silent / 1000);
 	return error_is_set(err) ? -1 : 0;
+}
+
+int readiness_check_storage(struct readiness *readiness, struct error *err)
+{
+	return check_storage(readiness, REFUSE_MS, err);
 }
 
 int readiness_check(struct daemon *daemon, struct error *err)
@@ -131,7 +142,7 @@ int readiness_check(struct daemon *daemon, struct error *err)
 
 	if (!hypervisor_is_connected(daemon->hypervisor, why, sizeof(why)))
 		return error_set(err, ERR_UNAVAILABLE, "libvirt: %s", why);
-	if (readiness_check_storage(daemon->readiness, err) < 0)
+	if (check_storage(daemon->readiness, SILENT_MS, err) < 0)
 		return -1;
 	if (lockspace_watch_check(daemon->lockspace, err) < 0)
 		return -1;

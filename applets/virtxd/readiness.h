@@ -13,9 +13,11 @@ struct readiness *readiness_start(struct daemon *daemon, struct error *err);
 /* A thread that hangs in the storage is left behind: then false, and daemon->store must live on. */
 bool readiness_stop(struct readiness *readiness);
 
-/* 0 while the storage answers; ERR_UNAVAILABLE with the reason. Never blocks. */
+/* 0 while something may be begun on the storage: it has answered in the last 10 s, and well;
+ * ERR_UNAVAILABLE with the reason. Never blocks. */
 int readiness_check_storage(struct readiness *readiness, struct error *err);
-/* 0 when everything is there; ERR_UNAVAILABLE with what is not. Never blocks. */
+/* 0 when everything is there, the storage in the last 2 s; ERR_UNAVAILABLE with what is not. Never
+ * blocks. */
 int readiness_check(struct daemon *daemon, struct error *err);
 
 #endif

@@ -10,12 +10,14 @@
 #include "intent.h"
 #include "operations.h"
 #include "oplog.h"
+#include "recovery_watch.h"
 #include "settle.h"
 #include "storage/register.h"
 #include "vm_ops.h"
 
-/* The rest of an update, from the domain as it is now, whichever of the two that is. */
-static int settle_update(struct daemon *daemon, struct intent *intent, struct error *err)
+/* The rest of an update, from the domain as it is now, whichever of the two that is. last: what
+ * cannot be released now stays, since another operation waits. */
+static int settle_update(struct daemon *daemon, struct intent *intent, bool last, struct error *err)
 {
 	cleanup_vm_now struct vm_now now = {0};
 
@@ -31,8 +33,11 @@ static int settle_update(struct daemon *daemon, struct intent *intent, struct er
 	cleanup_free char *xml = settle_update_xml(daemon, intent, now.xml, err);
 	if (!xml || settle_define(daemon, intent->vm, xml, err))
 		return -1;
-	settle_forward_update(daemon, NULL, intent);
-	return 0;
+	if (settle_forward_update(daemon, NULL, intent))
+		return 0;
+	if (last)
+		return intent_remove(daemon->store, intent->vm, err);
+	return error_set(err, ERR_STORAGE, VM_OPS_LEFT);
 }
 
 /* Whether the guest got as far as being started. */
@@ -51,8 +56,8 @@ static int settle_cut_boot(
 	return settle_boot(daemon, intent, *started, err);
 }
 
-static int settle_intent(
-	struct daemon *daemon, struct intent *intent, const char **how, struct error *err)
+static int settle_intent(struct daemon *daemon, struct intent *intent, bool last, const char **how,
+	struct error *err)
 {
 	bool done = false;
 
@@ -62,7 +67,7 @@ static int settle_intent(
 		return settle_back_create(daemon, intent, err);
 	case INTENT_UPDATE:
 		*how = intent->forward ? "update completed" : "update taken back";
-		return settle_update(daemon, intent, err);
+		return settle_update(daemon, intent, last, err);
 	case INTENT_DELETE:
 		if (settle_delete(daemon, NULL, intent, &done, err))
 			return -1;
@@ -77,7 +82,7 @@ static int settle_intent(
 	return 0;
 }
 
-int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
+static int settle(struct daemon *daemon, const char *vm, bool last, struct error *err)
 {
 	cleanup_intent struct intent intent = {0};
 	struct error cause = {0};
@@ -94,18 +99,23 @@ int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
 			"vm", vm, "error", cause.message);
 		return 0;
 	}
-	if (settle_intent(daemon, &intent, &how, err))
+	if (settle_intent(daemon, &intent, last, &how, err))
 		return error_prefix(err, "an interrupted %s of the VM cannot be settled",
 			intent_op_name(intent.op));
 	log_warning("interrupted operation settled", "vm", vm, "how", how);
 	return 0;
 }
 
-/* The same, told to the log and to those who ask for the VM. */
+int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
+{
+	return settle(daemon, vm, true, err);
+}
+
+/* Without another operation that waits; told to the log and to those who ask for the VM. */
 static bool settle_vm(struct daemon *daemon, const char *vm)
 {
 	struct error err = {0};
-	bool settled = recovery_settle(daemon, vm, &err) == 0;
+	bool settled = settle(daemon, vm, false, &err) == 0;
 
 	if (!settled)
 		log_error("interrupted operation is left", "vm", vm, "error", err.message);
@@ -131,31 +141,27 @@ static void settle_intents(struct daemon *daemon)
 	size_t count = list_intents(daemon, &vms);
 
 	for (size_t i = 0; i < count; i++)
-		settle_vm(daemon, vms[i]);
+		if (!settle_vm(daemon, vms[i]))
+			recovery_watch_note(daemon->recovery_watch, vms[i]);
 }
 
-bool recovery_resume(struct daemon *daemon)
+bool recovery_retry(struct daemon *daemon, const char *vm)
 {
-	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
-	size_t count = list_intents(daemon, &vms);
-	bool all = true;
+	struct error err = {0};
+	int rest = register_has_rest(daemon->store, vm, &err);
 
-	for (size_t i = 0; i < count; i++) {
-		struct error ignored = {0};
-		/* Busy: that operation's business. Its intent may also be gone by now. */
-		struct operation *operation = operations_begin(
-			daemon->operations, "recover", vms[i], vms[i], NULL, &ignored);
-
-		if (!operation)
-			continue;
-		operation_commit(operation);
-		if (!settle_vm(daemon, vms[i])) {
-			all = false;
-			error_set(&ignored, ERR_UNAVAILABLE, "it cannot be settled yet");
-		}
-		operation_end(operation, &ignored);
-	}
-	return all;
+	if (rest <= 0)
+		return rest == 0;
+	struct operation *operation =
+		operations_begin(daemon->operations, "recover", vm, vm, NULL, &err);
+	if (!operation)
+		return false;
+	operation_commit(operation);
+	bool settled = register_sweep(daemon->store, vm, &err) == 0 && settle_vm(daemon, vm);
+	if (!settled)
+		error_set(&err, ERR_UNAVAILABLE, "it cannot be settled yet");
+	operation_end(operation, &err);
+	return settled;
 }
 
 /*

@@ -9,15 +9,15 @@
 /*
  * Finishes or takes back every operation that was cut, by its intent; reports VMs that the register
  * lists under two hosts and entries that cannot be understood. What cannot be settled is logged and
- * tried again at the next start; an intent that cannot be understood is set aside (VM.intent.bad):
+ * tried again (recovery_watch.h); an intent that cannot be understood is set aside (VM.intent.bad):
  * one bad item never keeps the daemon from starting. Needs libvirt,
  * store, inventory, collector and operations. -1 only when the state directory cannot be used.
  */
 int recovery_run(struct daemon *daemon, struct error *err);
 
-/* While it runs: settles what operations could not take back because the storage or its leases were
- * away; VMs with an operation are left to it. False when some could not be settled yet. */
-bool recovery_resume(struct daemon *daemon);
+/* While it runs (recovery_watch.h): settles what an operation left of a VM. False when that has to
+ * be tried again, also while another operation works on the VM. */
+bool recovery_retry(struct daemon *daemon, const char *vm);
 
 /*
  * Settles what an earlier operation on a VM left half done, by its intent; the caller holds the

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "console.h"
+#include "recovery_watch.h"
 #include "seed_lease.h"
 #include "storage/disk.h"
 #include "storage/register.h"
@@ -117,25 +118,31 @@ bool settle_forward_update(
 	bool retry;
 	unsigned left = vm_disks_release(daemon, operation, intent, &retry);
 
-	/* The VM goes on, and its next operation has an intent of its own: what is left is in the
-	 * log and in the answer. */
-	if (intent_remove(daemon->store, intent->vm, &cause))
+	if (!retry && intent_remove(daemon->store, intent->vm, &cause)) {
 		note_failure("intent", intent, &cause, &first);
+		retry = true;
+	}
+	if (retry)
+		recovery_watch_note(daemon->recovery_watch, intent->vm);
 	return left == 0;
 }
 
-/* Register entry and domain; a failure puts the entry back. */
-static int delete_domain(struct daemon *daemon, const char *uuid, struct error *err)
+/* Register entry and domain; a failure puts the entry back. *back: that did not fail, too. */
+static int delete_domain(struct daemon *daemon, const char *uuid, bool *back, struct error *err)
 {
-	struct error ignored = {0}, cause = {0};
-	cleanup_free char *entry = register_load(daemon->store, daemon->host_uuid, uuid, &ignored);
+	struct error none = {0}, cause = {0};
+	cleanup_free char *entry = register_load(daemon->store, daemon->host_uuid, uuid, &none);
 
-	if (register_remove(daemon->store, daemon->host_uuid, uuid, err))
-		return -1;
-	if (undefine(daemon, uuid, err) == 0)
+	*back = true;
+	if (none.code == ERR_REGISTER)
+		return error_set(err, none.code, "%s", none.message);
+	if (register_remove(daemon->store, daemon->host_uuid, uuid, err) == 0 &&
+		undefine(daemon, uuid, err) == 0)
 		return 0;
-	if (entry && register_save(daemon->store, daemon->host_uuid, uuid, entry, &cause))
+	if (entry && register_save(daemon->store, daemon->host_uuid, uuid, entry, &cause)) {
 		log_error("register entry cannot be put back", "vm", uuid, "error", cause.message);
+		*back = false;
+	}
 	return -1;
 }
 
@@ -162,8 +169,12 @@ static bool delete_rest(
 		left++;
 	}
 	struct error cause = {0};
-	if (!retry && intent_remove(daemon->store, intent->vm, &cause))
+	if (!retry && intent_remove(daemon->store, intent->vm, &cause)) {
 		note_failure("intent", intent, &cause, &first);
+		retry = true;
+	}
+	if (retry)
+		recovery_watch_note(daemon->recovery_watch, intent->vm);
 	return left == 0;
 }
 
@@ -171,10 +182,12 @@ int settle_delete(struct daemon *daemon, struct operation *operation, const stru
 	bool *complete, struct error *err)
 {
 	struct error cause = {0};
+	bool back;
 
 	*complete = false;
-	if (delete_domain(daemon, intent->vm, err)) {
-		if (intent_remove(daemon->store, intent->vm, &cause))
+	if (delete_domain(daemon, intent->vm, &back, err)) {
+		/* A VM without its entry does not stay: the intent takes the rest of it away. */
+		if (back && intent_remove(daemon->store, intent->vm, &cause))
 			log_error("intent cannot be removed", "vm", intent->vm, "error",
 				cause.message);
 		return -1;

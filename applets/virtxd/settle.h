@@ -29,15 +29,17 @@ char *settle_update_xml(
 	struct daemon *daemon, const struct intent *intent, const char *old_xml, struct error *err);
 /* Defines a domain and saves it in the register. */
 int settle_define(struct daemon *daemon, const char *uuid, const char *xml, struct error *err);
-/* The rest of an update: releases what goes; the intent last. True when nothing had to be left. */
+/* The rest of an update: releases what goes; the intent last, unless another try may help. True
+ * when nothing had to be left. */
 bool settle_forward_update(
 	struct daemon *daemon, struct operation *operation, const struct intent *intent);
 
 /*
  * Deletes a VM: register entry, domain, then disks, seed, leases, console log; the intent last.
- * Until the domain is gone a failure leaves the VM as it was and removes the intent: -1. After that
- * it only goes forward: *complete false when something could not be removed; the intent stays when
- * another try may help. operation: NULL at recovery.
+ * Until the domain is gone a failure leaves the VM as it was and removes the intent: -1 (if even
+ * that fails, the intent stays and the delete goes on later). After that it only goes forward:
+ * *complete false when something could not be removed; the intent stays when another try may help.
+ * operation: NULL at recovery.
  */
 int settle_delete(struct daemon *daemon, struct operation *operation, const struct intent *intent,
 	bool *complete, struct error *err);

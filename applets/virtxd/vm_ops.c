@@ -7,6 +7,7 @@
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
+#include "recovery_watch.h"
 #include "storage/register.h"
 
 #include <strings.h>
@@ -80,6 +81,8 @@ void vm_ops_end(struct daemon *daemon, struct operation *operation, const char *
 	if (collector_refresh(daemon->collector, uuid, &cause) && cause.code != ERR_NOT_FOUND)
 		log_warning(
 			"VM cannot be read after an operation", "vm", uuid, "error", cause.message);
+	if (error_is_set(err))
+		recovery_watch_note(daemon->recovery_watch, uuid);
 	operation_end(operation, err);
 }
 

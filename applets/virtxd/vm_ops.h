@@ -29,7 +29,8 @@ int vm_now_check_off(const struct vm_now *now, const char *what, struct error *e
 struct operation *vm_ops_begin(struct call *call, const char *kind, struct error *err);
 /* The same for an operation that cannot be cancelled. */
 struct operation *vm_ops_begin_short(struct call *call, const char *kind, struct error *err);
-/* Publishes the VM as it is now, then ends the operation with err (empty: success). */
+/* Publishes the VM as it is now, then ends the operation with err (empty: success; otherwise what
+ * it may have left is looked after). */
 void vm_ops_end(struct daemon *daemon, struct operation *operation, const char *uuid,
 	const struct error *err);
 

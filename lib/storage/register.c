@@ -199,6 +199,50 @@ int intent_set_aside(const struct store *store, const char *vm, struct error *er
 	return 0;
 }
 
+static bool is_temporary(const char *name, const char *vm)
+{
+	return str_starts_with(name, vm) && str_starts_with(name + strlen(vm), ".tmp-");
+}
+
+static int visit_rest(void *context, int dir, const char *name)
+{
+	const char *vm = context;
+
+	(void)dir;
+	return is_temporary(name, vm) ||
+	       (str_starts_with(name, vm) && str_equal(name + strlen(vm), INTENT));
+}
+
+static int sweep_rest(void *context, int dir, const char *name)
+{
+	if (is_temporary(name, context))
+		unlinkat(dir, name, 0);
+	return 0;
+}
+
+/* What visit says of the names in this host's directory. */
+static int visit_own(const struct store *store, const char *vm,
+	int (*visit)(void *context, int dir, const char *name), struct error *err)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	if (check_uuids(store->host, vm, err) < 0)
+		return -1;
+	str_copy(uuid, sizeof(uuid), vm);
+	cleanup_close int dir = open_host(store, store->host, false, err);
+	return dir < 0 ? -1 : beneath_each(dir, visit, uuid, err);
+}
+
+int register_has_rest(const struct store *store, const char *vm, struct error *err)
+{
+	return visit_own(store, vm, visit_rest, err);
+}
+
+int register_sweep(const struct store *store, const char *vm, struct error *err)
+{
+	return visit_own(store, vm, sweep_rest, err);
+}
+
 /* Entries as they are found; only those of `vm` unless NULL. */
 struct listing {
 	struct register_entry *entries;

@@ -49,6 +49,10 @@ char *intent_load(const struct store *store, const char *vm, struct error *err);
 int intent_remove(const struct store *store, const char *vm, struct error *err);
 /* Renames one that cannot be understood to VM.intent.bad, in place of an earlier one. Durable. */
 int intent_set_aside(const struct store *store, const char *vm, struct error *err);
+/* 1 when a VM has an intent or a temporary file that a failed write left; 0 when not. */
+int register_has_rest(const struct store *store, const char *vm, struct error *err);
+/* Removes the temporary files of a VM; nobody may be writing its entry or intent. */
+int register_sweep(const struct store *store, const char *vm, struct error *err);
 /* UUIDs of VMs with an intent; the caller frees *vms. */
 int intent_list(
 	const struct store *store, char (**vms)[UUID_TEXT_SIZE], size_t *count, struct error *err);
