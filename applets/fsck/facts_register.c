@@ -142,7 +142,8 @@ static int visit_root(void *context, int root, const char *name)
 	bool lock = str_starts_with(name, STORE_LOCKS "-tmp");
 	struct stat info;
 
-	if (!lock && !str_starts_with(name, ".virtx-cluster.new-"))
+	if (!lock && !str_starts_with(name, ".virtx-cluster.new-") &&
+		!str_starts_with(name, ".virtx-key.new-"))
 		return 0;
 	struct fact_item *item =
 		facts_add_item(facts, lock ? FACT_LEASE_TEMPORARY : FACT_REGISTER_TEMPORARY, name);

@@ -6,9 +6,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "daemon.h"
+#include "storage/cluster_key.h"
 #include "systemd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -58,8 +60,16 @@ static int init_cluster(const struct settings *settings)
 {
 	struct error err = {0};
 	char cluster[UUID_TEXT_SIZE];
+	uint8_t key[CLUSTER_KEY_SIZE];
 
 	if (store_init(settings->vms_dir, cluster, &err) < 0)
+		return fail(&err);
+	cleanup_close int root = open(settings->vms_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) {
+		error_set_errno(&err, ERR_UNAVAILABLE, errno, "%s", settings->vms_dir);
+		return fail(&err);
+	}
+	if (cluster_key_load(root, key, &err) < 0)
 		return fail(&err);
 	printf("%s is the storage of cluster %s\n", settings->vms_dir, cluster);
 	return 0;

@@ -3,6 +3,7 @@
  * The shared storage: where everything lies (spec: storage-and-locks.md).
  *
  * VMS/.virtx-cluster   marker: JSON {"cluster": UUID}
+ * VMS/.virtx-key       ours: the hosts' shared secret (cluster_key.h)
  * VMS/ds/              datastore: images, .iso, ci/VM/seed.iso
  * VMS/xml/HOST/        the register: VM.xml, lockid; ours: VM.intent, .lock
  * VMS/lock/NAME/NAME   lease resources

@@ -31,7 +31,7 @@ virtxd_run virt2
 must "virt1 is ready" virtxd_wait virt1
 must "virt2 is ready" virtxd_wait virt2
 is "one of them made the lockspace" "$(cat "$work"/virt?/daemon.log | grep -c 'lockspace made')" 1
-is "nothing half made stays" "$(ls -A "$vms")" "$(printf '%s\n' .virtx-cluster ds lock xml)"
+is "nothing half made stays" "$(ls -A "$vms")" "$(printf '%s\n' .virtx-cluster .virtx-key ds lock xml)"
 is "modes of the lockspace" "$(stat -c '%a %G' "$lock" "$lock/$space" | tr '\n' ' ')" "2771 sanlock 660 sanlock "
 is "its size" "$(stat -c %s "$lock/$space")" 1048576
 first_id() { echo $((0x$(printf %s "$1" | md5sum | head -c 8) % 2000 + 1)); }
