@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* SHA-256 and what is made of it (FIPS 180-4, RFC 2104), by OpenSSL. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HASH_HEX_SIZE 65 /* of 32 bytes, with its NUL */
+
+/* Lower-case hex of the SHA-256 of len bytes. */
+void hash_sha256_hex(const void *data, size_t len, char hex[static HASH_HEX_SIZE]);
+/* The same of HMAC-SHA-256. */
+void hash_hmac_hex(const void *key, size_t key_len, const void *data, size_t len,
+	char hex[static HASH_HEX_SIZE]);
+
+/* True when both texts have the same bytes; takes as long wherever they differ. */
+bool hash_equal(const char *a, const char *b);
+
+#endif
