@@ -103,6 +103,11 @@ void http_client_free(struct http_client *client)
 	free(client);
 }
 
+bool http_client_is_connected(const struct http_client *client)
+{
+	return client->fd >= 0;
+}
+
 static bool is_plain(const char *text, unsigned char least)
 {
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)

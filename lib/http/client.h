@@ -20,6 +20,8 @@ struct http_client;
  */
 struct http_client *http_client_new(const char *server, struct error *err);
 void http_client_free(struct http_client *client);
+/* True while a connection is kept for the next exchange. */
+bool http_client_is_connected(const struct http_client *client);
 
 struct http_exchange {
 	/* Request. */

@@ -40,6 +40,19 @@ static int wait_for(int fd, short events, int64_t deadline)
 	}
 }
 
+/*
+ * A server that is gone without a word (its power, its cable) is noticed within some 20 s, however
+ * long its answer may take.
+ */
+static void watch_peer(int fd)
+{
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){5}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){5}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){3}, sizeof(int));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &(unsigned){20000}, sizeof(unsigned));
+}
+
 /* Connects to one address; -1 with errno. */
 static int open_address(const struct addrinfo *address, int64_t deadline)
 {
@@ -60,6 +73,7 @@ static int open_address(const struct addrinfo *address, int64_t deadline)
 		}
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	watch_peer(fd);
 	return steal_fd(&fd);
 }
 
