@@ -9,6 +9,7 @@
 #include "model/domain_xml.h"
 #include "model/json.h"
 #include "storage/beneath.h"
+#include "storage/cluster_key.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -42,6 +43,17 @@ struct fact_item *facts_add_item(struct facts *facts, enum fact_kind kind, const
 	item->kind = kind;
 	item->path = xstrdup(path);
 	return item;
+}
+
+bool facts_is_served(const struct facts *facts, const char *host)
+{
+	struct error ignored = {0};
+	bool served;
+
+	/* With our own lock on it, it would look so. */
+	if (str_equal(host, facts->host))
+		return facts->own_served;
+	return store_is_served(facts->store, host, false, &served, &ignored) == 0 && served;
 }
 
 /* The group of sanlock's daemon, where the lock manager is that and there is one. */
@@ -134,11 +146,10 @@ static int compare_claims(const void *a, const void *b)
 static void add_claims(struct facts *facts, const struct fact_vm *vms, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < vms[i].n_disks; j++) {
-			struct fact_claim *claim = facts_add(&facts->claims);
-
-			*claim = (struct fact_claim){&vms[i], &vms[i].disks[j]};
-		}
+		/* An entry that holds another VM says nothing. */
+		for (size_t j = 0; j < vms[i].n_disks && str_equal(vms[i].holds, vms[i].uuid); j++)
+			*(struct fact_claim *)facts_add(&facts->claims) =
+				(struct fact_claim){&vms[i], &vms[i].disks[j]};
 }
 
 /* Which file of the datastore a lease belongs to. */
@@ -211,6 +222,20 @@ static int find_host(struct facts *facts, struct error *err)
 	return error_hint(err, "virtxd notes it at its first start; --host-uuid says it too");
 }
 
+/* The hosts' secret, where there is one: virtxd makes it. */
+static void check_cluster_key(struct facts *facts)
+{
+	uint8_t key[CLUSTER_KEY_SIZE];
+	struct error err = {0};
+	struct stat info;
+	int root = store_root(facts->store);
+
+	if (fstatat(root, ".virtx-key", &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+		cluster_key_load(root, key, &err) < 0)
+		facts->bad_key = xstrdup(err.message);
+	explicit_bzero(key, sizeof(key));
+}
+
 static int open_store(struct facts *facts, struct error *err)
 {
 	const struct store_config config = {
@@ -226,16 +251,22 @@ static int open_store(struct facts *facts, struct error *err)
 		return -1;
 	if (error_is_set(&marker))
 		facts->bad_marker = xstrdup(marker.message);
+	check_cluster_key(facts);
 	return 0;
 }
 
-int facts_gather(struct facts *facts, const struct settings *settings, struct error *err)
+int facts_gather(struct facts *facts, const struct settings *settings, bool keep, struct error *err)
 {
+	struct error cause = {0};
+
 	*facts = (struct facts){.settings = settings};
+
 	if (find_host(facts, err) < 0 || open_store(facts, err) < 0) {
 		facts_free(facts);
 		return -1;
 	}
+	if (store_is_served(facts->store, facts->host, keep, &facts->own_served, &cause) < 0)
+		facts_note_unseen(facts, "whether a virtxd runs: %s", cause.message);
 	/* What an operation that goes on is doing shows in its intent: looked for before and after.
 	 */
 	facts_read_intents(facts);
@@ -295,6 +326,7 @@ void facts_free(struct facts *facts)
 	free(facts->claims.list);
 	free(facts->unseen.list);
 	free(facts->bad_marker);
+	free(facts->bad_key);
 	free(facts->bad_lockspace);
 	store_close(facts->store);
 	*facts = (struct facts){0};

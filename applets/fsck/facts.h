@@ -106,9 +106,10 @@ struct facts {
 	const struct settings *settings;
 	struct store *store;
 	char host[UUID_TEXT_SIZE]; /* this one */
-	char *bad_marker, *bad_lockspace;
+	char *bad_marker, *bad_key, *bad_lockspace;
 	bool domains_seen;
 	bool served;               /* a virtxd runs for some host */
+	bool own_served;           /* for this one */
 	FACTS_LIST(char *) unseen; /* what could not be looked at, and why */
 	FACTS_LIST(struct fact_host) hosts;
 	FACTS_LIST(struct fact_vm) entries; /* sorted by UUID, host */
@@ -127,10 +128,12 @@ struct facts {
 void *facts_grow(void **list, size_t *n, size_t size);
 
 /*
- * Looks at everything. What cannot be looked at is in `unseen`. -1 when the storage cannot be
+ * Looks at everything. With `keep` no virtxd of this host can start until the facts are freed,
+ * unless one runs. What cannot be looked at is in `unseen`. -1 when the storage cannot be
  * opened or this host's identity is not known; then it is empty.
  */
-int facts_gather(struct facts *facts, const struct settings *settings, struct error *err);
+int facts_gather(
+	struct facts *facts, const struct settings *settings, bool keep, struct error *err);
 void facts_free(struct facts *facts);
 
 /* Its parts, one file each. */
@@ -145,6 +148,8 @@ void facts_note_unseen(struct facts *facts, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Fills a VM's definition from its XML; sets bad when it cannot be read. */
 void facts_read_xml(struct facts *facts, struct fact_vm *vm, const char *xml);
+/* Whether a virtxd works for a host; unknown counts as no. */
+bool facts_is_served(const struct facts *facts, const char *host);
 struct fact_item *facts_add_item(struct facts *facts, enum fact_kind kind, const char *path);
 /* Notes a file or folder whose mode is not `wanted`; path is relative to VMS. */
 void facts_check_mode(struct facts *facts, int dir, const char *name, const char *path,

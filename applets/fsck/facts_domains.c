@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 
-#define CONNECT_MS 3000
+#define CONNECT_MS 2000
 #define COLLECT_MS 5000
 
 static struct fact_vm *add_domain(struct facts *facts, const char *uuid, const char *xml)

@@ -124,8 +124,8 @@ static int visit_host(void *context, int xml, const char *name)
 		return 0;
 	facts_check_mode(visit.facts, xml, name, path, STORE_MODE_DIR, false);
 	cleanup_close int dir = beneath_open_dir(xml, name, &err);
-	if (dir >= 0 &&
-		store_is_served(visit.facts->store, name, false, &visit.host.served, &err) == 0)
+	visit.host.served = facts_is_served(visit.facts, name);
+	if (dir >= 0)
 		beneath_each(dir, visit_name, &visit, &err);
 	if (error_is_set(&err) && err.code != ERR_NOT_FOUND)
 		facts_note_unseen(visit.facts, "the register of host %s: %s", name, err.message);
@@ -200,7 +200,7 @@ static void add_intent(
 	fact->bad = read < 0 ? xstrdup(err.message) : NULL;
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0)
 		fact->since = info.st_mtime;
-	store_is_served(facts->store, host, false, &fact->served, &ignored);
+	fact->served = facts_is_served(facts, host);
 	if (read == 0)
 		intent_free(&intent);
 }

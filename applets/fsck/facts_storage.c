@@ -20,8 +20,8 @@
 #define MODE_STRANGER 0007 /* what nobody but owner and group may do with a seed */
 
 /*
- * Whether a name in the lock folder is that of a temporary directory, NAME-tmpXXX or ours
- * NAME-tmpOWNER-XXX; vm is the owner or "".
+ * Whether a name in the lock folder is that of a temporary directory, NAME-tmpLETTERS or ours
+ * NAME-tmpOWNER-LETTERS; vm is the owner or "".
  */
 static bool is_temporary(const char *name, char vm[static UUID_TEXT_SIZE])
 {
@@ -112,19 +112,30 @@ static int visit_lock(void *context, int locks, const char *name)
 	return 0;
 }
 
-/* The lockspace's file, where sanlock needs one: NULL, or what is wrong with it. */
-static char *check_lockspace(const struct facts *facts, int locks)
+/* The lockspace's file, which sanlock needs once there is anything to lock. */
+static void check_lockspace(struct facts *facts, int locks)
 {
 	struct error err = {0};
 	struct leader leader;
 
 	if (facts->settings->lock_manager != LOCK_MANAGER_SANLOCK)
-		return NULL;
-	cleanup_close int fd = beneath_open_file(locks, LEASE_LOCKSPACE, O_RDONLY, &err);
-	if (fd >= 0 && read_leader(fd, &leader, &err) == 0 &&
+		return;
+	cleanup_close int fd =
+		locks < 0 ? -1 : beneath_open_file(locks, LEASE_LOCKSPACE, O_RDONLY, &err);
+	if (fd < 0 && err.code != ERR_NOT_FOUND && locks >= 0)
+		facts->bad_lockspace = xstrdup(err.message);
+	else if (fd < 0 && (facts->entries.n > 0 || facts->leases.n > 0))
+		facts->bad_lockspace = xstrdup("there is none");
+	if (fd < 0)
+		return;
+	if (read_leader(fd, &leader, &err) == 0 &&
 		(leader.kind != LEADER_HOST || !str_equal(leader.space, LEASE_LOCKSPACE)))
 		error_set(&err, ERR_STORED_DATA, "it is that of %s", leader.space);
-	return error_is_set(&err) ? xstrdup(err.message) : NULL;
+	if (error_is_set(&err))
+		facts->bad_lockspace = xstrdup(err.message);
+	else
+		facts_check_mode(facts, locks, LEASE_LOCKSPACE, STORE_LOCKS "/" LEASE_LOCKSPACE,
+			LEASE_MODE_FILE, true);
 }
 
 void facts_read_locks(struct facts *facts)
@@ -133,19 +144,15 @@ void facts_read_locks(struct facts *facts)
 	int root = store_root(facts->store);
 	cleanup_close int locks = beneath_open_dir(root, STORE_LOCKS, &err);
 
-	if (locks < 0) {
-		/* The first host makes it, with the first VM at the latest. */
-		if (err.code != ERR_NOT_FOUND)
-			facts_note_unseen(facts, "the leases: %s", err.message);
-		else if (facts->settings->lock_manager == LOCK_MANAGER_SANLOCK &&
-			 facts->entries.n > 0)
-			facts->bad_lockspace = xstrdup(err.message);
-		return;
+	if (locks >= 0) {
+		facts_check_mode(facts, root, STORE_LOCKS, STORE_LOCKS, LEASE_MODE_DIR, true);
+		beneath_each(locks, visit_lock, facts, &err);
 	}
-	facts_check_mode(facts, root, STORE_LOCKS, STORE_LOCKS, LEASE_MODE_DIR, true);
-	facts->bad_lockspace = check_lockspace(facts, locks);
-	if (beneath_each(locks, visit_lock, facts, &err) < 0)
+	/* The first host makes it. */
+	if (error_is_set(&err) && err.code != ERR_NOT_FOUND)
 		facts_note_unseen(facts, "the leases: %s", err.message);
+	else
+		check_lockspace(facts, locks);
 }
 
 /* A folder of the datastore being read; path is relative to VMS. */
@@ -155,7 +162,7 @@ struct walk {
 	unsigned depth;
 };
 
-/* The VM whose temporary name it is (".virtx-UUID-XXX.tmp"); false for any other name. */
+/* The VM whose temporary name it is (".virtx-UUID-LETTERS.tmp"); false for any other name. */
 static bool is_image_temporary(const char *name, char vm[static UUID_TEXT_SIZE])
 {
 	static const char start[] = ".virtx-";

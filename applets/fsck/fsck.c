@@ -27,7 +27,12 @@ struct fsck {
 	struct settings settings;
 	struct facts facts;
 	struct findings findings;
-	size_t counts[SEVERITIES];
+	size_t counts[SEVERITIES], hidden;
+	size_t repaired;
+	const struct rule
+		*repaired_by; /* the rule whose repairs the facts do not know; NULL: none */
+	bool refreshed;
+	struct findings left; /* once refreshed */
 	bool verbose, repair, sure;
 };
 
@@ -76,9 +81,14 @@ static void keep_common(struct findings *findings, const struct findings *earlie
 	*findings = common;
 }
 
-static bool has_damage(const struct findings *findings)
+/* Errors and warnings. */
+static size_t count_damage(const struct findings *findings)
 {
-	return findings->n > 0 && findings->list[0].rule->severity != FSCK_INFO;
+	size_t count = 0;
+
+	for (size_t i = 0; i < findings->n; i++)
+		count += findings->list[i].rule->severity != FSCK_INFO;
+	return count;
 }
 
 /*
@@ -89,16 +99,16 @@ static int look(struct fsck *fsck, struct error *err)
 {
 	struct findings earlier;
 
-	if (facts_gather(&fsck->facts, &fsck->settings, err) < 0)
+	if (facts_gather(&fsck->facts, &fsck->settings, fsck->repair, err) < 0)
 		return -1;
 	findings_look(&fsck->facts, &fsck->findings);
-	if (!fsck->facts.served || !has_damage(&fsck->findings))
+	if (!fsck->facts.served || count_damage(&fsck->findings) == 0)
 		return 0;
 	poll(NULL, 0, LOOK_AGAIN_MS);
 	earlier = fsck->findings;
 	facts_free(&fsck->facts);
 	fsck->findings = (struct findings){0};
-	int looked = facts_gather(&fsck->facts, &fsck->settings, err);
+	int looked = facts_gather(&fsck->facts, &fsck->settings, fsck->repair, err);
 	if (looked == 0) {
 		findings_look(&fsck->facts, &fsck->findings);
 		keep_common(&fsck->findings, &earlier);
@@ -130,24 +140,60 @@ static bool confirm(const struct fsck *fsck, const struct finding *finding)
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* True when it is right now. */
-static bool repair(const struct fsck *fsck, const struct finding *finding)
+/* Looks again, after repairs. */
+static void refresh(struct fsck *fsck)
 {
 	struct error err = {0};
 
-	if (!fsck->repair || !finding->rule->repair)
-		return false;
-	fflush(fsck->client->out);
-	if (!confirm(fsck, finding))
-		return false;
-	if (finding_repair(&fsck->facts, finding, &err) == 0) {
-		fprintf(fsck->client->out, "      repaired: %s\n", finding->rule->does);
+	facts_free(&fsck->facts);
+	findings_free(&fsck->left);
+	if (facts_gather(&fsck->facts, &fsck->settings, true, &err) == 0)
+		findings_look(&fsck->facts, &fsck->left);
+	else
+		facts_note_unseen(&fsck->facts, "what is left: %s", err.message);
+	fsck->refreshed = true;
+}
+
+/*
+ * Whether a finding is still there: one repair may have settled another, or made it wrong. Within a
+ * rule they are independent.
+ */
+static bool is_left(struct fsck *fsck, const struct finding *finding)
+{
+	if (fsck->repaired_by && fsck->repaired_by != finding->rule) {
+		refresh(fsck);
+		fsck->repaired_by = finding->rule;
+	}
+	if (!fsck->refreshed)
 		return true;
+	for (size_t i = 0; i < fsck->left.n; i++)
+		if (finding_equal(&fsck->left.list[i], finding))
+			return true;
+	return false;
+}
+
+static void repair(struct fsck *fsck, const struct finding *finding)
+{
+	FILE *out = fsck->client->out;
+	struct error err = {0};
+
+	if (!fsck->repair || !finding->rule->repair)
+		return;
+	fflush(out);
+	if (!is_left(fsck, finding)) {
+		fputs("      settled by what was repaired before\n", out);
+		return;
+	}
+	if (!confirm(fsck, finding))
+		return;
+	if (finding_repair(&fsck->facts, finding, &err) == 0) {
+		fprintf(out, "      repaired: %s\n", finding->rule->does);
+		fsck->repaired++;
+		fsck->repaired_by = finding->rule;
+		return;
 	}
 	cleanup_free char *message = text_escape(err.message);
-	fprintf(fsck->client->out, "      not repaired: %s%s%s\n", message, *err.hint ? "; " : "",
-		err.hint);
-	return false;
+	fprintf(out, "      not repaired: %s%s%s\n", message, *err.hint ? "; " : "", err.hint);
 }
 
 static const char *plural(size_t n)
@@ -155,7 +201,7 @@ static const char *plural(size_t n)
 	return n == 1 ? "" : "s";
 }
 
-static void print_summary(const struct fsck *fsck, size_t repaired)
+static void print_summary(const struct fsck *fsck)
 {
 	const struct facts *facts = &fsck->facts;
 	FILE *out = fsck->client->out;
@@ -168,30 +214,31 @@ static void print_summary(const struct fsck *fsck, size_t repaired)
 		plural(fsck->counts[FSCK_ERROR]), fsck->counts[FSCK_WARNING],
 		plural(fsck->counts[FSCK_WARNING]), fsck->counts[FSCK_INFO],
 		plural(fsck->counts[FSCK_INFO]));
-	if (repaired)
-		fprintf(out, ", %zu repaired", repaired);
+	if (!fsck->verbose && fsck->hidden)
+		fprintf(out, " (%zu with --verbose)", fsck->hidden);
+	if (fsck->repaired)
+		fprintf(out, "; %zu repaired, %zu left", fsck->repaired, count_damage(&fsck->left));
 	fputs(facts->unseen.n ? "; NOT everything could be checked\n" : "\n", out);
 }
 
-static size_t print_text(const struct fsck *fsck)
+static void print_text(struct fsck *fsck)
 {
-	size_t repaired = 0;
-
 	for (size_t i = 0; i < fsck->findings.n; i++) {
 		const struct finding *finding = &fsck->findings.list[i];
 
 		if (finding->rule->detail && !fsck->verbose)
 			continue;
 		print_finding(fsck, finding);
-		repaired += repair(fsck, finding);
+		repair(fsck, finding);
 	}
+	if (fsck->repaired)
+		refresh(fsck);
 	for (size_t i = 0; i < fsck->facts.unseen.n; i++) {
 		cleanup_free char *text = text_escape(fsck->facts.unseen.list[i]);
 
 		fprintf(fsck->client->out, "%-5s %-18s %s\n", "WARN", "unseen", text);
 	}
-	print_summary(fsck, repaired);
-	return repaired;
+	print_summary(fsck);
 }
 
 static struct json_object *to_json(const struct fsck *fsck)
@@ -244,29 +291,18 @@ static void print_data(const struct fsck *fsck)
 
 static void report(struct fsck *fsck)
 {
-	size_t repaired = 0;
-
-	for (size_t i = 0; i < fsck->findings.n; i++)
+	for (size_t i = 0; i < fsck->findings.n; i++) {
 		fsck->counts[fsck->findings.list[i].rule->severity]++;
-	size_t damage = fsck->counts[FSCK_ERROR] + fsck->counts[FSCK_WARNING];
+		fsck->hidden += fsck->findings.list[i].rule->detail;
+	}
 	if (fsck->client->format == OUTPUT_TABLE)
-		repaired = print_text(fsck);
+		print_text(fsck);
 	else
 		print_data(fsck);
-	if (damage > repaired)
+	if (count_damage(fsck->repaired ? &fsck->left : &fsck->findings) > 0)
 		fsck->client->exit_status = EXIT_FINDINGS;
 	else if (fsck->facts.unseen.n)
 		fsck->client->exit_status = EXIT_UNCHECKED;
-}
-
-/* No virtxd of this host begins in the middle of repairs. */
-static int keep_others_out(struct fsck *fsck, struct error *err)
-{
-	bool ignored;
-
-	return fsck->repair
-		       ? store_is_served(fsck->facts.store, fsck->facts.host, true, &ignored, err)
-		       : 0;
 }
 
 static int list_rules(struct client *client)
@@ -318,9 +354,10 @@ static int run_fsck(struct client *client, struct error *err)
 	/* Findings say it; what the modules log on their way is for a daemon. */
 	log_set_level(LOG_LEVEL_ERROR);
 	if (check_options(&fsck, err) == 0 && load_settings(&fsck, err) == 0) {
-		if (look(&fsck, err) == 0 && keep_others_out(&fsck, err) == 0)
+		if (look(&fsck, err) == 0)
 			report(&fsck);
 		findings_free(&fsck.findings);
+		findings_free(&fsck.left);
 		facts_free(&fsck.facts);
 		settings_free(&fsck.settings);
 	}

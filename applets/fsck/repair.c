@@ -24,9 +24,9 @@ static int check_still(const struct facts *facts, const struct finding *finding,
 	for (size_t i = 0; *finding->vm && i < facts->hosts.n; i++) {
 		cleanup_free char *path = xasprintf(
 			STORE_REGISTER "/%s/%s.intent", facts->hosts.list[i].uuid, finding->vm);
-		struct stat info;
+		cleanup_close int fd = beneath_open_raw(store_root(facts->store), path, O_PATH);
 
-		if (fstatat(store_root(facts->store), path, &info, AT_SYMLINK_NOFOLLOW) == 0)
+		if (fd >= 0)
 			return error_set(err, ERR_BUSY, "an operation works on the VM now");
 	}
 	return 0;

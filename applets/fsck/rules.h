@@ -67,11 +67,12 @@ typedef int rule_repair(
 	const struct facts *facts, const struct finding *finding, struct error *err);
 
 /* rules_register.c */
-rule_check check_marker, check_missing_folder, check_mode, check_bad_entry, check_entry_uuid,
-	check_conflict, check_not_defined, check_not_registered, check_registered_elsewhere,
-	check_bad_domain, check_entry_differs, check_bad_lockid, check_same_lockid, check_no_lockid,
-	check_in_progress, check_interrupted, check_bad_intent, check_set_aside,
-	check_register_temporary, check_lost_vm, check_undeleted_vm, check_other_hosts;
+rule_check check_marker, check_key, check_missing_folder, check_mode, check_bad_entry,
+	check_entry_uuid, check_conflict, check_not_defined, check_not_registered,
+	check_registered_elsewhere, check_bad_domain, check_entry_differs, check_bad_lockid,
+	check_same_lockid, check_no_lockid, check_in_progress, check_interrupted, check_bad_intent,
+	check_set_aside, check_register_temporary, check_lost_vm, check_undeleted_vm,
+	check_other_hosts;
 /* rules_leases.c */
 rule_check check_lockspace, check_bad_lease, check_orphan_lease, check_orphan_image,
 	check_unused_lease, check_seed_lease, check_no_lease, check_wrong_owner, check_shared_disk,

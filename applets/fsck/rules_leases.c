@@ -29,9 +29,44 @@ void check_bad_lease(const struct facts *facts, struct findings *findings)
 			add_lease(findings, &facts->leases.list[i], facts->leases.list[i].bad);
 }
 
+/* The claims of one lease: the first, NULL for none; *end is behind the last. */
+static const struct fact_claim *find_claims(
+	const struct facts *facts, const char *lease, const struct fact_claim **end)
+{
+	const struct fact_claim *list = facts->claims.list, *stop = list + facts->claims.n;
+	size_t low = 0, high = facts->claims.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(list[middle].disk->lease, lease) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	const struct fact_claim *first = list + low;
+	*end = first;
+	while (*end < stop && str_equal((*end)->disk->lease, lease))
+		++*end;
+	return *end > first ? first : NULL;
+}
+
+/* Whether any VM has it for itself or a managed disk; one that is not its owner is a case of
+ * wrong-owner. */
+static bool is_claimed(const struct facts *facts, const struct fact_lease *lease)
+{
+	const struct fact_claim *end, *claim = find_claims(facts, lease->name, &end);
+
+	for (; claim && claim < end; claim++)
+		if (claim->disk->managed)
+			return true;
+	return str_starts_with(lease->name, "vm-") &&
+	       facts_has_vm(facts, lease->name + strlen("vm-"));
+}
+
 static bool is_orphan(const struct facts *facts, const struct fact_lease *lease)
 {
-	return !lease->bad && !facts_has_vm(facts, lease->owner);
+	return !lease->bad && !facts_has_vm(facts, lease->owner) && !is_claimed(facts, lease);
 }
 
 void check_orphan_lease(const struct facts *facts, struct findings *findings)
@@ -58,28 +93,6 @@ void check_orphan_image(const struct facts *facts, struct findings *findings)
 			"its lease belongs to VM %s, which does not exist", lease->owner);
 		finding->key = xstrdup(lease->name);
 	}
-}
-
-/* The claims of one lease: the first, NULL for none; *end is behind the last. */
-static const struct fact_claim *find_claims(
-	const struct facts *facts, const char *lease, const struct fact_claim **end)
-{
-	const struct fact_claim *list = facts->claims.list, *stop = list + facts->claims.n;
-	size_t low = 0, high = facts->claims.n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(list[middle].disk->lease, lease) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	const struct fact_claim *first = list + low;
-	*end = first;
-	while (*end < stop && str_equal((*end)->disk->lease, lease))
-		++*end;
-	return *end > first ? first : NULL;
 }
 
 /* Whether all that is said of a VM could be read; it may be said nowhere. */
@@ -112,21 +125,11 @@ static bool is_seed_lease(const struct fact_lease *lease)
 	return str_equal(lease->name, name);
 }
 
-static bool is_claimed_by(const struct facts *facts, const struct fact_lease *lease)
-{
-	const struct fact_claim *end, *claim = find_claims(facts, lease->name, &end);
-
-	for (; claim && claim < end; claim++)
-		if (claim->disk->managed && str_equal(claim->vm->uuid, lease->owner))
-			return true;
-	return false;
-}
-
 /* A lease of a VM that there is, for which that has no use. */
 static bool is_idle(const struct facts *facts, const struct fact_lease *lease)
 {
 	return !lease->bad && facts_has_vm(facts, lease->owner) && is_known(facts, lease->owner) &&
-	       !is_own_lease(lease) && !is_claimed_by(facts, lease);
+	       !is_claimed(facts, lease);
 }
 
 void check_unused_lease(const struct facts *facts, struct findings *findings)

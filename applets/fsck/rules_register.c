@@ -32,6 +32,12 @@ void check_marker(const struct facts *facts, struct findings *findings)
 		finding_add(findings, ".virtx-cluster", NULL, "%s", facts->bad_marker);
 }
 
+void check_key(const struct facts *facts, struct findings *findings)
+{
+	if (facts->bad_key)
+		finding_add(findings, ".virtx-key", NULL, "%s", facts->bad_key);
+}
+
 void check_bad_entry(const struct facts *facts, struct findings *findings)
 {
 	for (size_t i = 0; i < facts->entries.n; i++)

@@ -42,7 +42,8 @@ static void check_images(const struct facts *facts, struct findings *findings, b
 		bool again = i > 0 && str_equal(claim[-1].vm->uuid, claim->vm->uuid) &&
 			     str_equal(claim[-1].disk->path, claim->disk->path);
 
-		if (again || (claim->disk->managed != managed && state != IMAGE_BAD) ||
+		if (again || claim->vm->foreign ||
+			(claim->disk->managed != managed && state != IMAGE_BAD) ||
 			look_at(facts, claim) != state)
 			continue;
 		cleanup_free char *name = facts_name_vm(facts, claim->vm->uuid);
