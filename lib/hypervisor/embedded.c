@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -87,7 +88,8 @@ static bool is_guest(pid_t pid, const char *uuid)
 	return false;
 }
 
-int hypervisor_embedded_end_guest(const char *root, const char *uuid, struct error *err)
+/* 1 when there was a QEMU to end. */
+static int end_process(const char *root, const char *uuid, struct error *err)
 {
 	cleanup_free char *path = xasprintf("%s/run/qemu/%s.pid", root, uuid);
 	struct error ignored = {0};
@@ -107,4 +109,18 @@ int hypervisor_embedded_end_guest(const char *root, const char *uuid, struct err
 			"QEMU (pid %d) of VM %s, which was cut in its start, does not end",
 			(int)pid, uuid);
 	return 1;
+}
+
+int hypervisor_embedded_end_guest(const char *root, const char *uuid, struct error *err)
+{
+	cleanup_free char *status = xasprintf("%s/run/qemu/%s.xml", root, uuid);
+	int ended = end_process(root, uuid, err);
+
+	if (ended < 0)
+		return -1;
+	/* The driver's note that it runs, or was to: cut between that note and QEMU, the driver
+	 * would try for 30 s to reach a monitor that nobody opened. */
+	if (unlink(status) < 0 && errno != ENOENT)
+		return error_set_errno(err, ERR_STORAGE, errno, "cannot remove %s", status);
+	return ended;
 }

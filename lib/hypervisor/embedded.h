@@ -19,8 +19,9 @@ int hypervisor_embedded_prepare(const char *root, char **uri, struct error *err)
 /*
  * Ends the QEMU of a guest (SIGKILL, and waits until it is gone) while no driver runs on root: one
  * that was cut in the middle of its own start never answers, and the driver would wait for it with
- * the domain locked. The driver finds the guest stopped then. 1 when there was one to end, 0
- * otherwise, -1: ERR_TIMEOUT when it does not go.
+ * the domain locked, as for one whose start was noted and that never came to be. The driver finds
+ * the guest stopped then. 1 when there was one to end, 0 otherwise, -1: ERR_TIMEOUT when it does
+ * not go, ERR_STORAGE when the note cannot be removed.
  */
 int hypervisor_embedded_end_guest(const char *root, const char *uuid, struct error *err);
 

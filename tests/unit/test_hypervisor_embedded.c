@@ -314,6 +314,7 @@ static void test_guests_outlive_us(void **state)
 static void test_end_guest(void **state)
 {
 	struct place *place = *state;
+	cleanup_free char *status = xasprintf("%s/run/qemu/" VM_A ".xml", place->root);
 	struct error bad = {0};
 	pid_t pid;
 
@@ -322,9 +323,11 @@ static void test_end_guest(void **state)
 	assert_int_equal(run(place, leave_running), 0);
 	pid = qemu_pid(place->root, VM_A);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(access(status, F_OK), 0);
 	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_B, &bad), 0);
 	assert_int_equal(kill(pid, 0), 0);
 	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_A, &bad), 1);
+	assert_int_equal(access(status, F_OK), -1);
 	assert_int_equal(hypervisor_embedded_end_guest(place->root, VM_A, &bad), 0);
 	assert_int_equal(run(place, find_stopped), 0);
 }
