@@ -45,6 +45,7 @@ class Host:
         self.command, self.environment = list(command), environment or {}
         self.process = self.server = None
         self.seeded = set()  # VMs whose seed must be there
+        self.outside = set()  # files of the storage that nobody need own
         atexit.register(lambda: self.process and self.process.poll() is None and self.kill())
 
     # The daemon.
@@ -140,7 +141,7 @@ class Host:
                     files.add(self.lease(lease_of(disk["path"], self.datastore)))
         return files
 
-    def present(self, unmanaged=()):
+    def present(self):
         """Every file there is, every directory that looks like a temporary one, and empty ones of the datastore."""
         found = set()
         for folder, folders, files in os.walk(self.vms):
@@ -148,9 +149,9 @@ class Host:
             if "tmp" in os.path.basename(folder) or (
                     folder.startswith(self.datastore) and folder != self.datastore + "ci" and not folders and not files):
                 found.add(folder)
-        return found - set(unmanaged)
+        return found
 
-    def difference(self, unmanaged=()):
-        """What is wrong with the storage, "" if nothing is; unmanaged: files that nobody need own."""
-        must, have = self.owned(self.listed()) - set(unmanaged), self.present(unmanaged)
+    def difference(self):
+        """What is wrong with the storage; "" if nothing is."""
+        must, have = self.owned(self.listed()) - self.outside, self.present() - self.outside
         return "" if must == have else f"left: {sorted(have - must)} missing: {sorted(must - have)}"

@@ -1,0 +1,361 @@
+#!/usr/bin/python3 -B
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kill -9 at the n-th state-changing call. Usage: cut.py VIRTX STATE_DIR CUT GUEST_IMAGE SAMPLE SEED [KIND...]
+
+Walks n = 1, 2, ... until the operation completes, once the daemon killed, once its child, once both; a sample of
+those points unless SAMPLE is 0. Within 10 s of the next start the VM must be there or not, as a whole, with what was
+acknowledged, and the storage must hold what the VMs own and nothing else. A daemon whose child was killed says so
+and takes everything back itself. Prints "ok"/"not ok" lines, one per kind and victim, and "# figure" lines.
+"""
+import collections
+import glob
+import json
+import mmap
+import os
+import random
+import shutil
+import signal
+import struct
+import sys
+import time
+
+from host import CLOUD_INIT, Host, result, vmdef
+
+VIRTX, STATE, CUT, GUEST, SAMPLE, SEED = sys.argv[1:5] + [int(sys.argv[5]), sys.argv[6]]
+RECOVERY_S = 10
+VICTIMS = {"daemon": 1, "child": 2, "both": 3}
+
+
+class Board:
+    """The tracer's struct board (tests/tools/cut.c)."""
+    LAYOUT = struct.Struct("IIII")
+    SIZE = 1024
+
+    def __init__(self, path):
+        with open(path, "wb") as file:
+            file.truncate(self.SIZE)
+        with open(path, "r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), self.SIZE)
+
+    def arm(self, victims, at):
+        """At 0: the calls are only counted."""
+        self.memory[:] = bytes(self.SIZE)
+        self.LAYOUT.pack_into(self.memory, 0, 0, at, 0, 0)
+        struct.pack_into("I", self.memory, 0, victims)
+
+    def disarm(self):
+        """Whether it was cut, and how many calls there were."""
+        struct.pack_into("I", self.memory, 0, 0)
+        at, count = struct.unpack_from("II", self.memory, 4)
+        while at and count >= at and not struct.unpack_from("I", self.memory, 12)[0]:
+            time.sleep(0.001)
+        return bool(at) and count >= at, count
+
+    def call(self):
+        """The call that was cut."""
+        return self.memory[16:].split(b"\0")[0].decode(errors="replace")
+
+
+def disk(path, prov=1, man=1, size=4):
+    return {"path": path, "bus": 0, "man": man, "prov": prov, "size": size if prov else 0}
+
+
+def make(name, disks):
+    """Makes a VM, uncut."""
+    answer = host.request("POST", "/vms", {"vmdef": vmdef(name, disks)})
+    if answer.status != 201:
+        sys.exit(f"cannot create {name}: {answer}")
+    return json.loads(answer.body)
+
+
+def remove(uuid):
+    answer = host.request("DELETE", "/vms/" + uuid, {"deletestorage": True})
+    if answer.status != 204:
+        sys.exit(f"cannot delete {uuid}: {answer}")
+    host.seeded.discard(uuid)
+
+
+def guests(uuid):
+    """The QEMU processes of a VM."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(path, "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if b"qemu-system" in words[0] and uuid.encode() in words:
+            found.append(int(path.split("/")[2]))
+    return found
+
+
+def power_off(uuid):
+    """Faster than by libvirt."""
+    for pid in guests(uuid):
+        os.kill(pid, signal.SIGKILL)
+    while host.is_running(uuid):
+        time.sleep(0.02)
+
+
+class Create:
+    """Disks thin and thick, qcow2 and raw, and an image that was there."""
+    name, victims = "create", VICTIMS
+
+    def __init__(self):
+        self.number = 0
+
+    def prepare(self):
+        self.number += 1
+        self.before = host.listed()
+        shutil.copy(GUEST, host.datastore + "c-claimed.raw")
+        host.outside.add(host.datastore + "c-claimed.raw")
+
+    def call(self):
+        disks = [disk("c/thin.qcow2"), disk("c/thick.qcow2", 2), disk("c/thin.raw"), disk("c/d/thick.raw", 2),
+                 disk("c-claimed.raw", 0)]
+        return "POST", "/vms", {"vmdef": vmdef("created", disks)}, {"Idempotency-Key": f"{SEED}-{self.number}"}
+
+    def check(self, answer):
+        made = host.listed() - self.before
+        if len(made) != (1 if answer.status == 201 else 0) and answer.status:
+            return f"answered {answer}, there is {made}"
+        return "" if answer.status != 201 or json.loads(answer.body) in made else "another VM than was answered"
+
+    def finish(self, answer):
+        """The retry with its key gives one VM, the one that was there."""
+        first = host.listed() - self.before
+        again = host.request(*self.call())
+        made = host.listed() - self.before
+        for uuid in made:
+            remove(uuid)
+        if again.status != 201 or made != {json.loads(again.body)} or (first and first != made):
+            return f"retry answered {again}, there was {first}, there is {made}"
+        return ""
+
+
+class Update:
+    """Adds and removes disks, takes one into management and lets one go."""
+    name, victims = "update", VICTIMS
+
+    def __init__(self):
+        shutil.copy(GUEST, host.datastore + "u-claimed.raw")
+        self.old = [disk("u/os.qcow2"), disk("u/gone.qcow2", 2), disk("u/gone.raw"), disk("u/freed.raw"),
+                    disk("u-claimed.raw", 0, 0)]
+        self.uuid = make("updated", self.old)
+        self.old = self.disks()
+        managed = {path: man for path, man in self.old.items() if "/u/gone" not in path}
+        for path in managed:
+            if not path.endswith("os.qcow2"):
+                managed[path] = 1 - managed[path]
+        self.new = {**managed, host.datastore + "u/new.qcow2": 1, host.datastore + "u/new/er.raw": 1}
+
+    def disks(self):
+        definition = host.definition(self.uuid)
+        return {item["path"]: item["man"] for item in [definition["osdisk"]] + definition["disks"]}
+
+    def put(self, disks):
+        definition = host.definition(self.uuid)
+        have = {item["path"]: item for item in [definition["osdisk"]] + definition["disks"]}
+        items = [{**have[path], "man": man} if path in have else disk(path, 1 + path.endswith(".raw"), man)
+                 for path, man in disks.items()]
+        definition["osdisk"], definition["disks"] = items[0], items[1:]
+        return "PUT", "/vms/" + self.uuid, {"vmdef": definition, "deletestorage": True}
+
+    def prepare(self):
+        if self.disks() != self.old:
+            answer = host.request(*self.put(self.old))
+            if answer.status != 204:
+                sys.exit(f"cannot update back: {answer}")
+
+    def call(self):
+        return self.put(self.new)
+
+    def check(self, answer):
+        now = self.disks()
+        right = {204: [self.new], 0: [self.old, self.new]}.get(answer.status, [self.old])
+        return "" if now in right else f"answered {answer}, the disks are {now}"
+
+    def finish(self, answer):
+        again = host.request(*self.put(self.new))
+        return "" if again.status == 204 and self.disks() == self.new else f"the retry answered {again}"
+
+
+class Delete:
+    """With its storage and its seed."""
+    name, victims = "delete", VICTIMS
+    uuid = None
+
+    def prepare(self):
+        if self.uuid in host.listed():
+            return
+        self.uuid = make("deleted", [disk("d/thin.qcow2"), disk("d/e/thick.raw", 2)])
+        answer = host.request("POST", f"/vms/{self.uuid}/runstate/boot", CLOUD_INIT)
+        if answer.status != 204:
+            sys.exit(f"cannot boot what is to be deleted: {answer}")
+        power_off(self.uuid)
+        host.seeded.add(self.uuid)
+
+    def call(self):
+        return "DELETE", "/vms/" + self.uuid, {"deletestorage": True}
+
+    def check(self, answer):
+        there = self.uuid in host.listed()
+        return "" if answer.status in (0, 404) or there == (answer.status >= 400) else f"answered {answer}, it is there: {there}"
+
+    def finish(self, answer):
+        again = host.request(*self.call())
+        gone = self.uuid not in host.listed()
+        return "" if again.status in (204, 404) and gone else f"the retry answered {again}"
+
+
+class Register:
+    """A VM that libvirt lost."""
+    name, victims = "register", ["daemon"]  # it has no child
+
+    def __init__(self):
+        before = host.listed()
+        self.uuid = make("registered", [disk("r/os.qcow2"), disk("r/data.raw", 2)])
+        self.files = host.owned(before | {self.uuid}) - host.owned(before)
+
+    def prepare(self):
+        host.kill()
+        host.forget(self.uuid)
+        host.start()
+
+    def call(self):
+        return "PUT", f"/vms/{self.uuid}/register", {}
+
+    def check(self, answer):
+        there = self.uuid in host.listed()
+        # As long as it is lost its files are the register's, which nobody can list.
+        host.outside = host.outside - self.files if there else host.outside | self.files
+        return "" if answer.status == 0 or there == (answer.status < 300) else f"answered {answer}, it is there: {there}"
+
+    def finish(self, answer):
+        again = host.request(*self.call())
+        host.outside -= self.files
+        return "" if again.status in (200, 201) and self.uuid in host.listed() else f"the retry answered {again}"
+
+
+class Boot:
+    """With cloud-init: the guest runs once or not at all, its seed stays with one that runs, and never in the definition."""
+    name, victims = "boot", VICTIMS
+
+    def __init__(self):
+        self.uuid = make("booted", [disk("b/os.qcow2")])
+
+    def prepare(self):
+        """Nothing to do: finish() ends the guest."""
+
+    def call(self):
+        return "POST", f"/vms/{self.uuid}/runstate/boot", CLOUD_INIT
+
+    def check(self, answer):
+        runs, count = host.is_running(self.uuid), len(guests(self.uuid))
+        # Its seed stays with a guest that was started; another start leaves the one of before, or none.
+        (host.seeded.add if os.path.exists(host.seed(self.uuid)) else host.seeded.discard)(self.uuid)
+        if count != int(runs) or (answer.status and runs != (answer.status == 204)):
+            return f"answered {answer}, it runs: {runs}, there are {count} guests"
+        if runs and self.uuid not in host.seeded:
+            return "it runs without its seed"
+        with_seed = [path for path, text in host.stored_domains().items() if "seed.iso" in text]
+        return f"a definition has a seed: {with_seed}" if with_seed else ""
+
+    def finish(self, answer):
+        """It can be booted again: seen at the next point, as that is the same call."""
+        power_off(self.uuid)
+        return "" if answer.status in (0, 204, 424) else f"answered {answer}"
+
+
+def is_clear(answer):
+    """An error that says what happened."""
+    problem = json.loads(answer.body)
+    return problem.get("code") not in (None, "internal") and len(problem.get("detail", "")) > 10
+
+
+def wrong(operation, answer):
+    """What is not as it should be, of everything that can be seen from outside."""
+    running = [item for item in host.get("/operations")["items"] if item["state"] == "running"]
+    return (f"an operation still runs: {running}" if running else "") or operation.check(answer) or host.difference()
+
+
+class Walk:
+    """The points of one operation and one victim."""
+
+    def __init__(self, operation, victim):
+        self.operation, self.victim = operation, victim
+        self.points, self.slowest, self.violations = 0, 0.0, []
+        self.answers = collections.Counter()
+
+    def once(self, at):
+        """False when the operation completed before its at-th call."""
+        self.operation.prepare()
+        call = self.operation.call()
+        board.arm(VICTIMS[self.victim], at)
+        answer = host.request(*call)
+        cut, self.count = board.disarm()
+        if cut:
+            self.points += 1
+            self.answers[answer.status] += 1
+            self.judge(answer, f"at {at} ({board.call()})")
+        else:
+            self.note(f"uncut after {self.count} calls",
+                      (str(answer) if answer.status not in (200, 201, 204) else "") or
+                      wrong(self.operation, answer) or self.operation.finish(answer))
+        return cut
+
+    def note(self, where, problem):
+        if problem:
+            self.violations.append(f"{where}: {problem}")
+            print(f"# {self.operation.name} {self.victim} {self.violations[-1]}", flush=True)
+
+    def judge(self, answer, where):
+        began = time.monotonic()
+        if VICTIMS[self.victim] & VICTIMS["daemon"]:
+            host.process.wait(60)
+            began = time.monotonic()
+            host.start()
+        elif answer.status >= 400 and not is_clear(answer):
+            self.note(where, f"no clear error: {answer}")
+        problem = wrong(self.operation, answer)
+        while problem and time.monotonic() < began + RECOVERY_S:
+            time.sleep(0.05)
+            problem = wrong(self.operation, answer)
+        took = time.monotonic() - began
+        self.slowest = max(self.slowest, took)
+        if took > RECOVERY_S:
+            self.note(where, f"recovery took {took:.1f} s")
+        self.note(where, problem or self.operation.finish(answer))
+
+    def run(self):
+        if SAMPLE:
+            self.once(0)  # how many there are
+            for at in sorted(random.sample(range(1, self.count + 1), min(SAMPLE, self.count))):
+                self.once(at)
+        else:
+            at = 1
+            while self.once(at):
+                at += 1
+        what = f"{self.operation.name}, {self.victim} killed"
+        result(self.points > 0 and not self.violations, f"{what}: whole or not at all, at every call", self.violations)
+        print(f"# figure cut {self.operation.name} {self.victim}: {self.points} of {self.count} calls, "
+              f"{len(self.violations)} violations, slowest recovery {self.slowest:.2f} s, answers {dict(self.answers)}", flush=True)
+
+
+
+board = Board(STATE + ".board")
+random.seed(SEED)
+host = Host(VIRTX, STATE)
+host.start()
+host.kill(signal.SIGTERM)
+host.command = [CUT, STATE + ".board"]
+host.start()
+print(f"# seed {SEED}")
+begin = time.monotonic()
+for kind in (Create, Update, Delete, Register, Boot):
+    if not sys.argv[7:] or kind.name in sys.argv[7:]:
+        subject = kind()
+        for who in subject.victims:
+            Walk(subject, who).run()
+        print(f"# figure cut {kind.name} took {time.monotonic() - begin:.0f} s")
+result(host.kill(signal.SIGTERM) == 0, "the daemon ends in order")

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kill -9 at each state-changing call of create, update, delete, register and boot with cloud-init: of the daemon
+# alone, of its child alone, of both. CUT_SAMPLE: so many points per operation and victim; 0: all that there are.
+. tests/e2e/lib.sh
+need_guests
+must "the tracer is built" ${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -Werror -o "$work/cut" tests/tools/cut.c
+tap_from 7200 tests/e2e/cut.py "$VIRTX" "$state" "$work/cut" "$GUEST_CACHE/hello.raw" "${CUT_SAMPLE:-3}" "${CUT_SEED:-$RANDOM}"
+tap_done
