@@ -11,7 +11,6 @@
 #include <pthread.h>
 
 #define CHECK_S      2
-#define ANSWER_MS    10000 /* a check that takes longer counts as failed */
 #define STOP_S       2
 #define RETRY_MS     5000 /* after which gained() is called again, and twice that, and so on */
 #define RETRY_MAX_MS 600000
@@ -24,7 +23,6 @@ struct lockspace_watch {
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
 	bool ended, tried;
-	int64_t asked_ms; /* monotonic start of a check that has not ended; 0: none */
 	struct error err; /* why the host is not in the lockspace; empty: it is */
 };
 
@@ -53,17 +51,9 @@ static bool note(struct lockspace_watch *watch, unsigned id, const struct error 
 		log_error("not in the lockspace any more", "reason", err->message, "hint",
 			err->hint[0] ? err->hint : NULL);
 	watch->err = *err;
-	watch->asked_ms = 0;
 	pthread_mutex_unlock(&watch->lock);
 	atomic_store(&watch->daemon->lockid, member ? id : 0);
 	return member && !before;
-}
-
-static void note_start(struct lockspace_watch *watch)
-{
-	pthread_mutex_lock(&watch->lock);
-	watch->asked_ms = clock_ms();
-	pthread_mutex_unlock(&watch->lock);
 }
 
 static void call_gained(struct lockspace_watch *watch)
@@ -84,7 +74,6 @@ static void keep(struct lockspace_watch *watch)
 	struct error err = {0};
 	unsigned id;
 
-	note_start(watch);
 	if (lockspace_check(store, &id, &err) < 0) {
 		note(watch, 0, &err); /* known while the joining takes its time */
 		error_clear(&err);
@@ -164,17 +153,10 @@ int lockspace_watch_check(struct lockspace_watch *watch, struct error *err)
 	if (!watch)
 		return 0;
 	pthread_mutex_lock(&watch->lock);
-	int64_t asked = watch->asked_ms;
 	if (error_is_set(&watch->err))
 		*err = watch->err;
 	pthread_mutex_unlock(&watch->lock);
-	if (error_is_set(err))
-		return error_prefix(err, "lockspace");
-	if (asked && clock_ms() - asked > ANSWER_MS)
-		return error_set(err, ERR_UNAVAILABLE,
-			"lockspace: sanlock has not answered for %lld s",
-			(long long)(clock_ms() - asked) / 1000);
-	return 0;
+	return error_is_set(err) ? error_prefix(err, "lockspace") : 0;
 }
 
 bool lockspace_watch_has_tried(struct lockspace_watch *watch)

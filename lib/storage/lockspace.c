@@ -99,7 +99,7 @@ static int format(const struct store *store, int fd, struct error *err)
 	if (arbiter_path(fd, path, err) < 0)
 		return -1;
 	struct sanlk_lockspace space = describe(LOCKID_MIN, path);
-	int result = sanlock_write_lockspace(&space, 0, 0, store->sanlock_io_timeout);
+	int result = arbiter_write_lockspace(&space, store->sanlock_io_timeout);
 	if (result < 0)
 		return arbiter_fail(err, result, "make the lockspace", path);
 	if (read_place(fd, LOCKID_MAX, &leader) < 0 || read_place(fd, LOCKID_MIN, &leader) < 0)
@@ -236,7 +236,7 @@ int lockspace_check(const struct store *store, unsigned *id, struct error *err)
 	*id = 0;
 	if (store->lock_manager != LOCK_MANAGER_SANLOCK)
 		return 0;
-	int result = sanlock_get_lockspaces(&spaces, &count, 0);
+	int result = arbiter_get_lockspaces(&spaces, &count);
 	if (result < 0) {
 		arbiter_fail(err, result, "look for", "the lockspace");
 		err->code = ERR_UNAVAILABLE;
@@ -314,7 +314,8 @@ static int fail_busy(const struct store *store, unsigned id, struct error *err)
 		"after a restart of sanlock this passes; give sanlock a host name of its own (-e)");
 }
 
-/* Tries one id; sanlock answers when it has the place or knows that it cannot have it. */
+/* Tries one id; sanlock answers when it has the place or knows that it cannot have it, which may
+ * take minutes. Only the thread that joins waits for that. */
 static int try_id(const struct store *store, const char *path, unsigned id, struct error *err)
 {
 	struct sanlk_lockspace space = describe(id, path);
@@ -357,7 +358,7 @@ static void wait_for_hosts(const atomic_bool *stop)
 {
 	for (unsigned waited = 0; waited < HOSTS_MS && !atomic_load(stop); waited += 100) {
 		struct sanlk_host *hosts = NULL;
-		int count = 0, result = sanlock_get_hosts(LEASE_LOCKSPACE, 0, &hosts, &count, 0);
+		int count = 0, result = arbiter_get_hosts(&hosts, &count);
 
 		free(hosts);
 		if (result != -EAGAIN)
@@ -369,12 +370,11 @@ static void wait_for_hosts(const atomic_bool *stop)
 int lockspace_join(
 	const struct store *store, const atomic_bool *stop, unsigned *id, struct error *err)
 {
-	uint32_t version, protocol;
 	unsigned known;
 
 	if (lockspace_check(store, id, err) == 0)
 		return 0;
-	if (sanlock_version(0, &version, &protocol) < 0)
+	if (arbiter_version() < 0)
 		return -1; /* away, as was found already */
 	error_clear(err);
 	cleanup_close int fd = open_or_make(store, err);

@@ -17,10 +17,15 @@ static const char *reason_of(int result, char text[static 128])
 
 int arbiter_fail(struct error *err, int result, const char *what, const char *name)
 {
-	uint32_t version, protocol;
 	char text[128];
-	int alive = sanlock_version(0, &version, &protocol);
+	int alive = result == -ETIMEDOUT ? result : arbiter_version();
 
+	if (alive == -ETIMEDOUT) {
+		error_set(err, ERR_UNAVAILABLE,
+			"cannot %s %s: sanlock does not answer, although it runs", what, name);
+		return error_hint(
+			err, "look at what it waits for; it goes on by itself after that");
+	}
 	if (alive < 0) {
 		error_set(err, ERR_UNAVAILABLE, "cannot %s %s: sanlock does not answer: %s", what,
 			name, reason_of(alive, text));

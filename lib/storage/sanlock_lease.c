@@ -20,12 +20,6 @@
 #define RELEASE_WAIT_MS  2000
 #define RELEASE_PAUSE_MS 20
 
-/* A resource on one disk, as libsanlock wants it. */
-union resource {
-	struct sanlk_resource resource;
-	uint8_t room[sizeof(struct sanlk_resource) + sizeof(struct sanlk_disk)];
-};
-
 /* This process's connection to sanlock: its end is the end of all that the process holds. Only
  * lease-run has one. */
 static int registered = -1;
@@ -79,7 +73,7 @@ static int sanlock_format(int fd, const char *name, struct error *err)
 
 	if (describe(fd, name, &resource, err) < 0)
 		return -1;
-	int result = sanlock_write_resource(&resource.resource, 0, 0, 0);
+	int result = arbiter_write_resource(&resource);
 	if (result < 0)
 		return arbiter_fail(err, result, "make the lease", name);
 	if (read_leader(fd, name, &leader, &ignored) < 0)
@@ -89,17 +83,7 @@ static int sanlock_format(int fd, const char *name, struct error *err)
 	return 0;
 }
 
-/* Without sanlock only a lease that says itself that it is free is known to be. */
-static int look_without_sanlock(int fd, const char *name, int result, struct error *err)
-{
-	struct leader leader;
-
-	if (read_leader(fd, name, &leader, err) < 0)
-		return -1;
-	return leader.timestamp == 0 ? 0 : arbiter_fail(err, result, "look at the lease", name);
-}
-
-/* The same question, answered by what sanlock has read. */
+/* 1 when one of the owners that sanlock has read is alive, 0 when the lease is free. */
 static int judge_owners(struct sanlk_resource *resource, struct sanlk_host *owners, int n_owners,
 	const char *name, struct error *err)
 {
@@ -109,7 +93,7 @@ static int judge_owners(struct sanlk_resource *resource, struct sanlk_host *owne
 
 	if (n_owners == 0)
 		return 0;
-	int result = sanlock_get_hosts(LEASE_LOCKSPACE, 0, &hosts, &n_hosts, 0);
+	int result = arbiter_get_hosts(&hosts, &n_hosts);
 	if (result == -EAGAIN)
 		return error_set(err, ERR_UNAVAILABLE,
 			"sanlock has joined the lockspace just now and does not know yet who else "
@@ -134,9 +118,9 @@ static int sanlock_find_holder(int root, int fd, const char *name,
 
 	if (describe(fd, name, &resource, err) < 0)
 		return -1;
-	int result = sanlock_read_resource_owners(&resource.resource, 0, &owners, &n_owners);
+	int result = arbiter_read_owners(&resource, &owners, &n_owners);
 	if (result < 0)
-		return look_without_sanlock(fd, name, result, err);
+		return arbiter_fail(err, result, "look at the lease", name);
 	int held = judge_owners(&resource.resource, owners, n_owners, name, err);
 	if (held > 0)
 		lockspace_host_name(root, owners[0].host_id, host);
@@ -203,23 +187,21 @@ static int sanlock_hold(
 	int root, int fd, const char *name, uint8_t lvb[static LEASE_SECTOR], struct error *err)
 {
 	union resource resource;
-	struct sanlk_resource *list[] = {&resource.resource};
 	unsigned attempt = 0;
 	int result;
 
 	if (describe(fd, name, &resource, err) < 0)
 		return -1;
 	if (registered < 0)
-		registered = sanlock_register();
+		registered = arbiter_register();
 	if (registered < 0)
 		return arbiter_fail(err, registered, "register for the lease", name);
 	do {
-		result = sanlock_acquire(registered, -1,
-			SANLK_ACQUIRE_LVB | SANLK_ACQUIRE_OWNER_NOWAIT, 1, list, NULL);
+		result = arbiter_acquire(registered, &resource);
 	} while (is_passing(result) && pause_shortly(attempt++));
 	if (result < 0)
 		return fail_hold(root, fd, name, result, err);
-	result = sanlock_get_lvb(0, &resource.resource, (char *)lvb, LEASE_SECTOR);
+	result = arbiter_get_lvb(&resource, lvb);
 	return result < 0 ? arbiter_fail(err, result, "read the owner of the lease", name) : 0;
 }
 
