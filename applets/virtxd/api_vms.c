@@ -114,7 +114,7 @@ int api_runstate_get(struct call *call, struct error *err)
 int api_vms_xml(struct call *call, struct error *err)
 {
 	bool live = call->vm.runstate != RUNSTATE_POWEROFF;
-	char *xml = hypervisor_get_xml(call->daemon->hypervisor, call->vm.uuid, live, err);
+	char *xml = hypervisor_show_xml(call->daemon->hypervisor, call->vm.uuid, live, err);
 
 	if (!xml)
 		return -1;

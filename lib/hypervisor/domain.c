@@ -35,20 +35,6 @@ virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, 
 		return (call) < 0 ? libvirt_error(err, what " VM %s", uuid) : 0;               \
 	} while (0)
 
-char *hypervisor_get_xml(
-	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err)
-{
-	cleanup_domain virDomainPtr domain = hypervisor_domain(hypervisor, uuid, err);
-	char *xml;
-
-	if (!domain)
-		return NULL;
-	xml = libvirt.virDomainGetXMLDesc(domain, live ? 0 : VIR_DOMAIN_XML_INACTIVE);
-	if (!xml)
-		libvirt_error(err, "reading the definition of VM %s", uuid);
-	return xml;
-}
-
 int hypervisor_define(
 	struct hypervisor *hypervisor, const char *xml, char **stored, struct error *err)
 {
@@ -109,13 +95,6 @@ int hypervisor_undefine(struct hypervisor *hypervisor, const char *uuid, struct 
 	if (libvirt.virDomainUndefineFlags(domain, hypervisor_qemu_flags(hypervisor, flags)) < 0)
 		return libvirt_error(err, "removing the definition of VM %s", uuid);
 	return 0;
-}
-
-int hypervisor_boot(
-	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err)
-{
-	DOMAIN_CALL("starting", libvirt.virDomainCreateWithFlags(
-					domain, start_paused ? VIR_DOMAIN_START_PAUSED : 0));
 }
 
 int hypervisor_set_autostart(

@@ -1,25 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is asked of a domain that may be running. A stopped (SIGSTOP) or hung QEMU keeps such a call
- * waiting for as long as it hangs, and what comes after it for the 30 s that libvirt waits for a
- * domain's job. So each is made in a thread that can be left behind.
+ * What is asked of a domain that is running or to run. A stopped (SIGSTOP) or hung QEMU keeps such
+ * a call waiting for as long as it hangs, and what comes after it for the 30 s that libvirt waits
+ * for a domain's job. So each is made in a thread that can be left behind.
  */
 #include "base/deadline.h"
 #include "hypervisor/internal.h"
 
 #include "base/str.h"
 
-#define ASK_MS      5000  /* QEMU is only told something */
-#define CPUS_MS     20000 /* the lock manager releases or takes leases */
-#define DESTROY_MS  60000 /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
-#define METADATA_MS 1500  /* informs, no more */
+#define ASK_MS      5000   /* QEMU is only told something, or libvirt asked */
+#define SHOW_MS     900    /* a reader waits */
+#define CPUS_MS     20000  /* the lock manager releases or takes leases */
+#define DESTROY_MS  60000  /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
+#define METADATA_MS 1500   /* informs, no more */
+#define START_MS    120000 /* QEMU may have much memory to prepare; the lock manager may hang */
 
 /* What the thread works on and with; it is freed by whoever has it last. */
 struct control {
 	const char *what; /* "pausing" */
-	int (*call)(virDomainPtr domain, const struct control *control);
+	const char *hint; /* when there is no answer; NULL: what helps against a QEMU that hangs */
+	int (*call)(virDomainPtr domain, struct control *control);
 	unsigned timeout_ms, flags;
-	char *key, *uri, *xml; /* of metadata */
+	char *key, *uri, *xml;   /* of metadata */
+	char *text, **answer;    /* what is asked for; where the caller wants it, or NULL */
+	enum error_code silence; /* when there is no answer; 0: ERR_HYPERVISOR */
 	struct hypervisor *hypervisor;
 	char uuid[UUID_TEXT_SIZE];
 	struct error err;
@@ -33,6 +38,7 @@ static void control_free(void *argument)
 	free(control->key);
 	free(control->uri);
 	free(control->xml);
+	free(control->text);
 	free(control);
 }
 
@@ -55,22 +61,82 @@ static int control_domain(struct hypervisor *hypervisor, const char *uuid,
 	control->hypervisor = hypervisor_ref(hypervisor);
 	str_copy(control->uuid, sizeof(control->uuid), uuid);
 	if (!deadline_run(control_run, control_free, control, wanted->timeout_ms)) {
-		error_set(err, ERR_HYPERVISOR, "%s VM %s: no answer within %u ms", wanted->what,
-			uuid, wanted->timeout_ms);
-		return error_hint(
-			err, "its QEMU process may hang; a shutdown with force 2 ends it");
+		error_set(err, wanted->silence ? wanted->silence : ERR_HYPERVISOR,
+			"%s VM %s: no answer within %u ms", wanted->what, uuid, wanted->timeout_ms);
+		return error_hint(err, "%s",
+			wanted->hint
+				? wanted->hint
+				: "its QEMU process may hang; a shutdown with force 2 ends it");
 	}
 	int result = 0;
 
 	if (error_is_set(&control->err)) {
 		*err = control->err;
 		result = -1;
+	} else if (wanted->answer) {
+		*wanted->answer = steal(&control->text);
 	}
 	control_free(control);
 	return result;
 }
 
-static int call_shutdown(virDomainPtr domain, const struct control *control)
+static int call_xml(virDomainPtr domain, struct control *control)
+{
+	control->text = libvirt.virDomainGetXMLDesc(domain, control->flags);
+	return control->text ? 0 : -1;
+}
+
+static char *read_xml(struct hypervisor *hypervisor, const char *uuid, bool live,
+	unsigned timeout_ms, struct error *err)
+{
+	char *xml = NULL;
+
+	control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "reading the definition of",
+			.hint = "libvirt is starting it, or hangs",
+			.call = call_xml,
+			.timeout_ms = timeout_ms,
+			.flags = live ? 0 : VIR_DOMAIN_XML_INACTIVE,
+			.answer = &xml,
+			.silence = ERR_UNAVAILABLE,
+		},
+		err);
+	return xml;
+}
+
+char *hypervisor_get_xml(
+	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err)
+{
+	return read_xml(hypervisor, uuid, live, ASK_MS, err);
+}
+
+char *hypervisor_show_xml(
+	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err)
+{
+	return read_xml(hypervisor, uuid, live, SHOW_MS, err);
+}
+
+static int call_create(virDomainPtr domain, struct control *control)
+{
+	return libvirt.virDomainCreateWithFlags(domain, control->flags);
+}
+
+int hypervisor_boot(
+	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err)
+{
+	return control_domain(hypervisor, uuid,
+		&(struct control){
+			.what = "starting",
+			.hint = "it may still start; libvirt or its lock manager may hang",
+			.call = call_create,
+			.timeout_ms = START_MS,
+			.flags = start_paused ? VIR_DOMAIN_START_PAUSED : 0,
+		},
+		err);
+}
+
+static int call_shutdown(virDomainPtr domain, struct control *control)
 {
 	return libvirt.virDomainShutdownFlags(domain, control->flags);
 }
@@ -88,7 +154,7 @@ int hypervisor_shutdown(struct hypervisor *hypervisor, const char *uuid, struct 
 		err);
 }
 
-static int call_destroy(virDomainPtr domain, const struct control *control)
+static int call_destroy(virDomainPtr domain, struct control *control)
 {
 	return libvirt.virDomainDestroyFlags(domain, control->flags);
 }
@@ -106,7 +172,7 @@ int hypervisor_destroy(
 		err);
 }
 
-static int call_suspend(virDomainPtr domain, const struct control *control)
+static int call_suspend(virDomainPtr domain, struct control *control)
 {
 	(void)control;
 	return libvirt.virDomainSuspend(domain);
@@ -123,7 +189,7 @@ int hypervisor_suspend(struct hypervisor *hypervisor, const char *uuid, struct e
 		err);
 }
 
-static int call_resume(virDomainPtr domain, const struct control *control)
+static int call_resume(virDomainPtr domain, struct control *control)
 {
 	(void)control;
 	return libvirt.virDomainResume(domain);
@@ -140,12 +206,12 @@ int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct er
 		err);
 }
 
-static int call_reboot(virDomainPtr domain, const struct control *control)
+static int call_reboot(virDomainPtr domain, struct control *control)
 {
 	return libvirt.virDomainReboot(domain, control->flags);
 }
 
-static int call_reset(virDomainPtr domain, const struct control *control)
+static int call_reset(virDomainPtr domain, struct control *control)
 {
 	(void)control;
 	return libvirt.virDomainReset(domain, 0);
@@ -162,7 +228,7 @@ int hypervisor_reboot(
 	return control_domain(hypervisor, uuid, &wanted, err);
 }
 
-static int call_metadata(virDomainPtr domain, const struct control *control)
+static int call_metadata(virDomainPtr domain, struct control *control)
 {
 	return libvirt.virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, control->xml,
 		control->key, control->uri, VIR_DOMAIN_AFFECT_CONFIG);

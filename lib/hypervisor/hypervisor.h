@@ -158,6 +158,9 @@ int hypervisor_collect_one(struct hypervisor *hypervisor, const char *uuid,
 /* Inactive or live XML (security information left out); the caller frees it. */
 char *hypervisor_get_xml(
 	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err);
+/* The same for somebody who only looks: an answer within a second, or none. */
+char *hypervisor_show_xml(
+	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err);
 
 /* Defines or redefines a persistent domain; *stored (may be NULL) is its inactive XML, the caller
  * frees it. */
@@ -173,14 +176,14 @@ int hypervisor_check_xml(struct hypervisor *hypervisor, const char *xml, struct 
  * crashed (ERR_STATE). */
 int hypervisor_undefine(struct hypervisor *hypervisor, const char *uuid, struct error *err);
 
+/*
+ * From here to hypervisor_set_metadata: a domain whose QEMU or lock manager hangs does not keep the
+ * caller waiting beyond a deadline (seconds; hypervisor_destroy: a minute, hypervisor_boot: two).
+ * ERR_HYPERVISOR then, and libvirt may still do it later.
+ */
 /* start_paused: created with its CPUs stopped. */
 int hypervisor_boot(
 	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err);
-/*
- * From here to hypervisor_set_metadata: a domain whose QEMU hangs does not keep the caller waiting
- * beyond a deadline (seconds; hypervisor_destroy: a minute). ERR_HYPERVISOR then, and libvirt may
- * still do it later.
- */
 int hypervisor_shutdown(
 	struct hypervisor *hypervisor, const char *uuid, struct error *err); /* ACPI */
 /* graceful: SIGTERM, fails when it does not go; else SIGKILL. */
