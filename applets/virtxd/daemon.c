@@ -26,9 +26,7 @@
 
 #define WAIT_MESSAGE_MS   5000
 #define WAIT_STEP_MS      500
-#define DRAIN_MS          30000
-#define HTTP_GRACE_MS     5000
-#define BACKGROUND_MS     5000
+#define DRAIN_MS          25000 /* of the 30 s in which the daemon ends */
 #define HTTP_SILENT_MS    10000
 #define COLLECT_SILENT_MS 90000 /* a round may wait for a QEMU that hangs */
 #define LIBVIRT_SILENT_MS 60000
@@ -323,22 +321,32 @@ int daemon_start(struct daemon *daemon, const struct settings *settings,
 	return 0;
 }
 
-/* Lets requests and operations end. False when some go on: what they use must not be freed then. */
+static unsigned time_left(int64_t end)
+{
+	int64_t left = end - clock_ms();
+
+	return left > 0 ? (unsigned)left : 0;
+}
+
+/*
+ * Lets requests and operations end: nothing new begins, what can be cancelled is, and takes itself
+ * back. False when some go on: what they use must not be freed then.
+ */
 static bool drain(struct daemon *daemon)
 {
 	unsigned operations = 0, requests = 0;
 	int64_t end = clock_ms() + DRAIN_MS;
 
-	if (daemon->http)
-		state_publish_address(daemon->settings.state_dir, NULL);
 	if (daemon->operations)
-		operations = operations_drain(daemon->operations, DRAIN_MS);
-	int64_t left = end - clock_ms();
-	if (daemon->http)
-		requests = http_server_stop(
-			daemon->http, left > HTTP_GRACE_MS ? (unsigned)left : HTTP_GRACE_MS);
-	daemon->http = NULL;
-	bool idle = background_wait(BACKGROUND_MS);
+		operations_drain(daemon->operations, 0);
+	if (daemon->http) {
+		state_publish_address(daemon->settings.state_dir, NULL);
+		requests = http_server_stop(daemon->http, DRAIN_MS);
+		daemon->http = NULL;
+	}
+	if (daemon->operations)
+		operations = operations_drain(daemon->operations, time_left(end));
+	bool idle = background_wait(time_left(end));
 	if (!operations && !requests && idle)
 		return true;
 	log_warning("stopped in the middle of operations; the next start puts them right",
@@ -346,16 +354,18 @@ static bool drain(struct daemon *daemon)
 	return false;
 }
 
-void daemon_stop(struct daemon *daemon)
+bool daemon_stop(struct daemon *daemon)
 {
 	bool drained = drain(daemon);
 
-	collector_stop(daemon->collector);
+	/* What still works may wait for the same as these would. */
+	if (drained)
+		collector_stop(daemon->collector);
 	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
 	bool storage_answers = readiness_stop(daemon->readiness);
 	if (!drained || !storage_answers || !lockspace_ended ||
 		!recovery_watch_stop(daemon->recovery_watch))
-		return; /* the process ends now; freeing would take it from under a thread */
+		return false;
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
@@ -366,6 +376,7 @@ void daemon_stop(struct daemon *daemon)
 	if (daemon->state_lock >= 0)
 		close(daemon->state_lock);
 	settings_free(&daemon->settings);
+	return true;
 }
 
 void daemon_reload(struct daemon *daemon, const struct settings *settings)

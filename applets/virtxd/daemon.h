@@ -55,8 +55,11 @@ struct daemon {
 int daemon_start(struct daemon *daemon, const struct settings *settings,
 	bool (*interrupted)(void *context), void *context, struct error *err);
 
-/* Drains operations (30 s) and frees everything. VMs are not touched. */
-void daemon_stop(struct daemon *daemon);
+/*
+ * Drains operations and frees everything, within 30 s. VMs are not touched. False when threads had
+ * to be left behind: then what they use is not freed, and the process must end at once.
+ */
+bool daemon_stop(struct daemon *daemon);
 
 /* Puts the reloadable values of new settings into effect and names those that need a restart in the
  * log. */

@@ -186,8 +186,11 @@ static int serve(struct main_loop *loop, const struct settings *settings)
 	systemd_notify("READY=1");
 	run(loop);
 	systemd_notify("STOPPING=1");
-	daemon_stop(&daemon);
+	bool all_ended = daemon_stop(&daemon);
 	log_info("stopped");
+	/* Threads that were left behind must not find what exit() takes apart. */
+	if (!all_ended)
+		_exit(0);
 	return 0;
 }
 
