@@ -56,9 +56,9 @@ static int read_request(struct call *call, struct intent *intent, bool *dry_run,
 }
 
 /* Every check that can be made before anything is; the definition is canonical afterwards, and its
- * memory held. */
-static int check_request(struct daemon *daemon, struct intent *intent, struct guest_memory *memory,
-	struct error *err)
+ * memory and MACs held. */
+static int check_request(
+	struct daemon *daemon, struct intent *intent, struct guest_claim *claim, struct error *err)
 {
 	struct vmdef_rules rules = vm_ops_rules(daemon, NULL);
 
@@ -67,8 +67,7 @@ static int check_request(struct daemon *daemon, struct intent *intent, struct gu
 	vmdef_choose_macs(&intent->def);
 	if (lockspace_watch_check(daemon->lockspace, err) ||
 		guest_check(daemon, &intent->def, err) ||
-		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
-		guest_reserve_memory(memory, daemon, intent->vm, &intent->def, err))
+		guest_claim(claim, daemon, intent->vm, &intent->def, NULL, err))
 		return -1;
 	return vm_disks_check(daemon, intent, err);
 }
@@ -182,7 +181,7 @@ int api_vms_create(struct call *call, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	cleanup_intent struct intent intent = {0};
-	cleanup_guest_memory struct guest_memory memory = {0};
+	cleanup_guest_claim struct guest_claim claim = {0};
 	struct operation_key key = {0};
 	char fingerprint[33];
 	bool dry_run;
@@ -194,7 +193,7 @@ int api_vms_create(struct call *call, struct error *err)
 		earlier = answer_earlier(call, &key, err);
 	if (earlier != 0)
 		return earlier > 0 ? 0 : -1;
-	if (check_request(daemon, &intent, &memory, err) || check_definition(daemon, &intent, err))
+	if (check_request(daemon, &intent, &claim, err) || check_definition(daemon, &intent, err))
 		return -1;
 	if (dry_run)
 		return call_answer_json(call, 200, vmdef_to_json(&intent.def));

@@ -62,8 +62,8 @@ static int check_register(struct daemon *daemon, const char *uuid, struct error 
 }
 
 /* Every check, in the order of the spec; fills in what the new definition keeps. */
-static int check_update(
-	struct call *call, const struct vm_now *now, struct intent *intent, struct error *err)
+static int check_update(struct call *call, const struct vm_now *now, struct intent *intent,
+	struct guest_claim *claim, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	struct vmdef_rules rules = vm_ops_rules(daemon, &now->reading.def);
@@ -72,7 +72,7 @@ static int check_update(
 		vmdef_validate(&intent->def, &rules, err) ||
 		vm_disks_keep(store_vms_dir(daemon->store), &now->reading.def, &intent->def, err) ||
 		guest_check(daemon, &intent->def, err) ||
-		guest_check_macs(daemon, intent->vm, &intent->def, err) ||
+		guest_claim(claim, daemon, intent->vm, &intent->def, &now->reading.def, err) ||
 		check_register(daemon, intent->vm, err) ||
 		vm_ops_check_claims(daemon, intent->vm, err) ||
 		lockspace_watch_check(daemon->lockspace, err) ||
@@ -103,7 +103,7 @@ static int make_update(struct daemon *daemon, struct operation *operation, struc
 }
 
 static int update_vm(struct call *call, struct operation *operation, struct intent *intent,
-	bool *complete, struct error *err)
+	struct guest_claim *claim, bool *complete, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	cleanup_vm_now struct vm_now now = {0};
@@ -111,7 +111,8 @@ static int update_vm(struct call *call, struct operation *operation, struct inte
 	bool defined = false;
 
 	if (recovery_settle(daemon, intent->vm, err) ||
-		vm_now_read(daemon, intent->vm, &now, err) || check_update(call, &now, intent, err))
+		vm_now_read(daemon, intent->vm, &now, err) ||
+		check_update(call, &now, intent, claim, err))
 		return -1;
 	if (make_update(daemon, operation, intent, now.xml, &defined, err) == 0) {
 		*complete = settle_forward_update(daemon, operation, intent);
@@ -129,6 +130,7 @@ static int update_vm(struct call *call, struct operation *operation, struct inte
 int api_vms_update(struct call *call, struct error *err)
 {
 	cleanup_intent struct intent intent = {.op = INTENT_UPDATE};
+	cleanup_guest_claim struct guest_claim claim = {0};
 	struct json_object *def = NULL;
 	bool complete = false;
 
@@ -144,7 +146,7 @@ int api_vms_update(struct call *call, struct error *err)
 	struct operation *operation = vm_ops_begin(call, "update", err);
 	if (!operation)
 		return -1;
-	if (update_vm(call, operation, &intent, &complete, err) == 0 && !complete)
+	if (update_vm(call, operation, &intent, &claim, &complete, err) == 0 && !complete)
 		operation_warn(operation, VM_OPS_LEFT);
 	vm_ops_end(call->daemon, operation, intent.vm, err);
 	return error_is_set(err) ? -1 : vm_ops_answer_removed(call, complete);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <strings.h>
 
 /* The first libvirt that puts VLAN tags on the ports of a plain Linux bridge. */
@@ -75,22 +76,23 @@ static int check_nets(struct daemon *daemon, const struct vmdef *def, struct err
 }
 
 /* -1 when one of the VM's MACs is among another's. */
-static int check_macs_against(const struct vmdef *def, const struct vm *other, struct error *err)
+static int check_macs_against(
+	const struct vmdef *def, const struct vmdef *other, const char *uuid, struct error *err)
 {
 	for (size_t i = 0; i < def->n_nets; i++)
-		for (size_t j = 0; j < other->def.n_nets; j++) {
-			const char *mac = def->nets[i].mac, *taken = other->def.nets[j].mac;
+		for (size_t j = 0; j < other->n_nets; j++) {
+			const char *mac = def->nets[i].mac, *taken = other->nets[j].mac;
 
 			if (str_is_empty(mac) || str_is_empty(taken) || strcasecmp(mac, taken) != 0)
 				continue;
 			error_set(err, ERR_INVALID, "nets[%zu].mac: %s belongs to VM %s (%s)", i,
-				mac, other->def.name, other->uuid);
+				mac, other->name, uuid);
 			return error_hint(err, "leave it empty and one is chosen");
 		}
 	return 0;
 }
 
-int guest_check_macs(
+static int check_macs(
 	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
 {
 	cleanup_free char(*others)[UUID_TEXT_SIZE] = NULL;
@@ -103,7 +105,7 @@ int guest_check_macs(
 		if (str_equal(others[i], uuid) ||
 			collector_get_vm(daemon->collector, others[i], &other, &gone))
 			continue;
-		if (check_macs_against(def, &other, err))
+		if (check_macs_against(def, &other.def, other.uuid, err))
 			return -1;
 	}
 	return 0;
@@ -125,13 +127,14 @@ int guest_check(struct daemon *daemon, const struct vmdef *def, struct error *er
 	return check_nets(daemon, def, err);
 }
 
-static int refuse_memory(
-	struct daemon *daemon, const struct vmdef *def, int64_t available, struct error *err)
+static int refuse_memory(struct daemon *daemon, const struct vmdef *def, int32_t mib,
+	int64_t available, struct error *err)
 {
 	error_set(err, ERR_CAPACITY,
-		"memory: VM %s needs %" PRId32 " MiB%s, host %s has %" PRId64 " MiB available",
-		def->name, def->memory_mib, def->hugepages ? " of huge pages" : "",
-		daemon->host_name, available > 0 ? available : 0);
+		"memory: VM %s needs %" PRId32 " MiB%s%s, host %s has %" PRId64 " MiB available",
+		def->name, mib, mib < def->memory_mib ? " more" : "",
+		def->hugepages ? " of huge pages" : "", daemon->host_name,
+		available > 0 ? available : 0);
 	return error_hint(err,
 		def->hugepages
 			? "reserve more huge pages (vm.nr_hugepages), or set memory.hp to false"
@@ -145,26 +148,65 @@ int guest_check_memory(struct daemon *daemon, const struct vmdef *def, struct er
 
 	if (daemon->settings.overcommit || available >= def->memory_mib)
 		return 0;
-	return refuse_memory(daemon, def, available, err);
+	return refuse_memory(daemon, def, def->memory_mib, available, err);
 }
 
-int guest_reserve_memory(struct guest_memory *memory, struct daemon *daemon, const char *uuid,
-	const struct vmdef *def, struct error *err)
+static int claim_memory(struct guest_claim *claim, struct daemon *daemon, const struct vmdef *old,
+	struct error *err)
 {
+	const struct vmdef *def = claim->def;
+	int32_t mib = def->memory_mib;
 	int64_t available;
 
-	if (daemon->settings.overcommit)
+	if (old && old->hugepages == def->hugepages)
+		mib -= old->memory_mib;
+	if (daemon->settings.overcommit || mib <= 0)
 		return 0;
-	if (!collector_reserve(
-		    daemon->collector, uuid, def->hugepages, def->memory_mib, &available))
-		return refuse_memory(daemon, def, available, err);
-	memory->daemon = daemon;
-	str_copy(memory->uuid, sizeof(memory->uuid), uuid);
+	if (!collector_reserve(daemon->collector, claim->uuid, def->hugepages, mib, &available))
+		return refuse_memory(daemon, def, mib, available, err);
+	claim->daemon = daemon;
 	return 0;
 }
 
-void guest_release_memory(struct guest_memory *memory)
+static struct guest_claim *claims;
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Puts it in the list, where those that come later find its MACs, and looks at those before it. */
+static int claim_macs(struct guest_claim *claim, struct error *err)
 {
-	if (memory->daemon)
-		collector_release(memory->daemon->collector, memory->uuid);
+	int result = 0;
+
+	pthread_mutex_lock(&claims_lock);
+	for (const struct guest_claim *other = claims; other && !result; other = other->next)
+		result = check_macs_against(claim->def, other->def, other->uuid, err);
+	claim->next = claims;
+	claims = claim;
+	pthread_mutex_unlock(&claims_lock);
+	return result;
+}
+
+int guest_claim(struct guest_claim *claim, struct daemon *daemon, const char *uuid,
+	const struct vmdef *def, const struct vmdef *old, struct error *err)
+{
+	*claim = (struct guest_claim){.def = def};
+	str_copy(claim->uuid, sizeof(claim->uuid), uuid);
+	if (claim_macs(claim, err) || check_macs(daemon, uuid, def, err))
+		return -1;
+	return claim_memory(claim, daemon, old, err);
+}
+
+void guest_release(struct guest_claim *claim)
+{
+	if (!claim->def)
+		return;
+	if (claim->daemon)
+		collector_release(claim->daemon->collector, claim->uuid);
+	pthread_mutex_lock(&claims_lock);
+	for (struct guest_claim **at = &claims; *at; at = &(*at)->next) {
+		if (*at == claim) {
+			*at = claim->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&claims_lock);
 }

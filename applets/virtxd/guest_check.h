@@ -12,28 +12,29 @@
  */
 int guest_check(struct daemon *daemon, const struct vmdef *def, struct error *err);
 
-/* Whether its MACs are its own: one that another VM (not uuid) of this host has is ERR_INVALID. */
-int guest_check_macs(
-	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err);
-
 /*
  * Whether a VM that is defined, and so has its part of what is reserved, can have its memory,
  * unless the configuration allows overcommit: ERR_CAPACITY with both figures.
  */
 int guest_check_memory(struct daemon *daemon, const struct vmdef *def, struct error *err);
 
-/* Memory that is held for a VM while it is made; zeroed: none. */
-struct guest_memory {
-	struct daemon *daemon;
+/* What is held for a VM while it is made or changed; zeroed: nothing. */
+struct guest_claim {
+	struct daemon *daemon; /* NULL: no memory */
+	const struct vmdef *def;
 	char uuid[UUID_TEXT_SIZE];
+	struct guest_claim *next; /* all claims are in one list */
 };
 /*
- * The same for a VM that is not defined yet: its memory is held, so that of two that come at once
- * but do not fit together one is refused.
+ * Claims the MACs and the memory of a definition, so that of two that come at once and do not go
+ * together one is refused: ERR_INVALID for a MAC that another VM of this host has or is being
+ * given, ERR_CAPACITY. old: the definition in force, whose memory the VM has already; NULL: it is
+ * being made. Afterwards, also on -1, it is in a list until it is released: neither it nor def may
+ * move.
  */
-int guest_reserve_memory(struct guest_memory *memory, struct daemon *daemon, const char *uuid,
-	const struct vmdef *def, struct error *err);
-void guest_release_memory(struct guest_memory *memory);
-#define cleanup_guest_memory CLEANUP(guest_release_memory)
+int guest_claim(struct guest_claim *claim, struct daemon *daemon, const char *uuid,
+	const struct vmdef *def, const struct vmdef *old, struct error *err);
+void guest_release(struct guest_claim *claim);
+#define cleanup_guest_claim CLEANUP(guest_release)
 
 #endif

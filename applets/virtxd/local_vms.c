@@ -16,7 +16,7 @@ struct entry {
 	bool gone;               /* removed; kept until no older reading can be under way */
 	bool marked;             /* its XML is to be read */
 	bool reserved_hugepages; /* what reserved_mib is of */
-	int32_t reserved_mib;    /* for one that is being made: while it is gone; 0: none */
+	int32_t reserved_mib;    /* for what it is to have beyond what it has; 0: none */
 	struct vm vm;
 	char *why; /* its definition is not known; NULL: it is */
 	char etag[17];
@@ -227,6 +227,7 @@ void local_vms_put(struct local_vms *vms, const struct local_reading *reading)
 	entry->ticket = reading->ticket;
 	if (entry->gone) {
 		begin_entry(vms, entry);
+		entry->reserved_mib = 0; /* from now on it counts itself */
 		content = true;
 	}
 	if (reading->definition)
@@ -288,6 +289,14 @@ void local_vms_sweep(struct local_vms *vms, uint64_t ticket)
 	pthread_mutex_unlock(&vms->lock);
 }
 
+static void add_memory(struct host_round *round, bool hugepages, int64_t mib)
+{
+	if (hugepages)
+		round->vms_hugepages_mib += mib;
+	else
+		round->vms_memory_mib += mib;
+}
+
 /* Called with the lock held. */
 static void sum_all(const struct local_vms *vms, struct host_round *round)
 {
@@ -297,15 +306,11 @@ static void sum_all(const struct local_vms *vms, struct host_round *round)
 	{
 		const struct entry *entry = lh_entry_v(at);
 		const struct vmstats *stats = &entry->vm.stats;
-		bool hugepages = entry->gone ? entry->reserved_hugepages : entry->vm.def.hugepages;
-		int64_t mib = entry->gone ? entry->reserved_mib : stats->memory_capacity_mib;
 
-		if (hugepages)
-			round->vms_hugepages_mib += mib;
-		else
-			round->vms_memory_mib += mib;
+		add_memory(round, entry->reserved_hugepages, entry->reserved_mib);
 		if (entry->gone)
 			continue;
+		add_memory(round, entry->vm.def.hugepages, stats->memory_capacity_mib);
 		round->vms_resident_mib += stats->memory_used_mib;
 		round->vms_mhz += stats->mhz_used;
 		round->vms_vcpus += entry->vcpus;

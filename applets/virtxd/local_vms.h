@@ -59,9 +59,10 @@ void local_vms_sweep(struct local_vms *vms, uint64_t ticket);
 void local_vms_sum(struct local_vms *vms, struct host_round *round);
 
 /*
- * Memory of a VM that is about to be made: it counts in local_vms_sum() until the VM is put or it
- * is released. False, and nothing is noted, when all such memory (of huge pages, or other) would be
- * more than limit_mib; *left_mib: what is left below it.
+ * Memory of a VM that is about to be made, or that one is to have more: it counts in
+ * local_vms_sum() until a new VM is put or it is released. False, and nothing is noted, when all
+ * such memory (of huge pages, or other) would be more than limit_mib; *left_mib: what is left below
+ * it.
  */
 bool local_vms_reserve(struct local_vms *vms, const char *uuid, bool hugepages, int32_t mib,
 	int64_t limit_mib, int64_t *left_mib);
