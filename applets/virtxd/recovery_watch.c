@@ -9,7 +9,7 @@
 
 #include <pthread.h>
 
-#define RETRY_MS     2000
+#define RETRY_MS     1000
 #define RETRY_MAX_MS 60000
 #define STOP_MS      2000
 

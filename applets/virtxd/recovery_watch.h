@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tries again, while the daemon runs, what operations had to leave half done because the storage,
- * its leases or libvirt failed them: 2 s later, at growing intervals then (a minute at most), and
- * at once when what was away is back. In a thread that may hang in the storage.
+ * its leases or libvirt failed them: a second later, at growing intervals then (a minute at most),
+ * and at once when what was away is back. In a thread that may hang in the storage.
  */
 #ifndef VIRTXD_RECOVERY_WATCH_H
 #define VIRTXD_RECOVERY_WATCH_H

@@ -1,0 +1,4 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every case of stall.t, not a sample.
+CASES=all exec tests/e2e/stall.t
