@@ -19,6 +19,7 @@ only_in() { # header-regex folder
 }
 ok "libvirt is included in lib/hypervisor only" only_in libvirt/ lib/hypervisor/
 ok "libsanlock is included in lib/storage only" only_in sanlock lib/storage/
+ok "msgpack-c is included in lib/cluster only" only_in msgpack lib/cluster/
 ok "epoll is used in lib/http only" only_in sys/epoll lib/http/
 ok "libxml2 is used in lib/model and lib/hypervisor only" only_in libxml/ 'lib/\(model\|hypervisor\)/'
 
