@@ -209,4 +209,5 @@ void guest_release(struct guest_claim *claim)
 		}
 	}
 	pthread_mutex_unlock(&claims_lock);
+	*claim = (struct guest_claim){0};
 }

@@ -3,6 +3,7 @@
  */
 #include "applets/virtxd/collector.h"
 #include "applets/virtxd/console.h"
+#include "applets/virtxd/guest_check.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/str.h"
@@ -106,6 +107,43 @@ static void test_first_round(void **state)
 	assert_int_equal(left, collector_available_mib(daemon->collector, false));
 }
 
+/* Of two VMs that come at once with one MAC, or with more memory than there is, one is refused. */
+static void test_claims(void **state)
+{
+	struct daemon *daemon = *state;
+	char bridge[] = "br0", mac[] = "52:54:00:00:00:01", name[] = "first",
+	     other_name[] = "second";
+	struct net net = {.name = bridge, .mac = mac};
+	struct vmdef first = {.name = name, .nets = &net, .n_nets = 1, .memory_mib = 64};
+	struct vmdef second = {.name = other_name, .nets = &net, .n_nets = 1, .memory_mib = 64};
+	struct vmdef less = {.name = name, .memory_mib = 32};
+	struct error err = {0};
+
+	daemon->settings.overcommit = true;
+	{
+		cleanup_guest_claim struct guest_claim claim = {0}, other = {0};
+
+		assert_int_equal(guest_claim(&claim, daemon, NEW_UUID, &first, NULL, &err), 0);
+		assert_int_equal(guest_claim(&other, daemon, HOST, &second, NULL, &err), -1);
+		assert_int_equal(err.code, ERR_INVALID);
+		assert_non_null(strstr(err.message, "belongs to VM first"));
+		error_clear(&err);
+	}
+	cleanup_guest_claim struct guest_claim claim = {0}, update = {0}, more = {0};
+	assert_int_equal(guest_claim(&claim, daemon, HOST, &second, NULL, &err), 0);
+	/* The test driver's VM has more than its host: an update may give back, but not take. */
+	daemon->settings.overcommit = false;
+	assert_int_equal(guest_claim(&update, daemon, NEW_UUID, &less, &first, &err), 0);
+	assert_int_equal(guest_claim(&more, daemon, NEW_UUID, &first, &less, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID); /* of second's MAC, which was looked at first */
+	error_clear(&err);
+	guest_release(&claim);
+	guest_release(&more);
+	assert_int_equal(guest_claim(&more, daemon, NEW_UUID, &first, &less, &err), -1);
+	assert_int_equal(err.code, ERR_CAPACITY);
+	assert_non_null(strstr(err.message, "needs 32 MiB more"));
+}
+
 static void test_events(void **state)
 {
 	struct daemon *daemon = *state;
@@ -200,6 +238,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_COLLECTOR(test_first_round),
+		WITH_COLLECTOR(test_claims),
 		WITH_COLLECTOR(test_rounds_go_on),
 		WITH_COLLECTOR(test_rounds_shorten_consoles),
 		WITH_COLLECTOR(test_refresh),
