@@ -42,7 +42,8 @@ qemu_facts_give() { # state directory
 qemu_facts_keep() { # state directory
 	[ ! -d "$qemu_facts" ] && [ -d "$1/qemu/cache/qemu/capabilities" ] || return 0
 	mkdir -p "$GUEST_CACHE"
-	cp -rp "$1/qemu/cache/qemu/capabilities" "$qemu_facts.$$" && mv -T "$qemu_facts.$$" "$qemu_facts"
+	cp -rp "$1/qemu/cache/qemu/capabilities" "$qemu_facts.$$"
+	mv -T "$qemu_facts.$$" "$qemu_facts" 2>/dev/null || rm -r "$qemu_facts.$$" # another suite was first
 }
 
 # Starts virtxd --standalone on a free port, waits until it is ready; sets $server.
@@ -125,7 +126,8 @@ console_has() { # vm regex
 
 # The guests: $GUEST_CACHE/guest.iso and hello.raw, made once.
 need_guests() {
-	tests/guest/make-guest "$GUEST_CACHE" || exit 1
+	mkdir -p "$GUEST_CACHE"
+	flock "$GUEST_CACHE" tests/guest/make-guest "$GUEST_CACHE" || exit 1
 }
 
 # A definition on standard output: NAME MEMORY OSDISK_JSON [DISKS_JSON] [jq filter for the rest]
