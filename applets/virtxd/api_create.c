@@ -112,6 +112,22 @@ static int make_vm(struct daemon *daemon, struct operation *operation, struct in
 	return settle_define(daemon, intent->vm, xml, err);
 }
 
+/*
+ * The intent's removal is what makes the VM final: until then a restart takes it back. -1: it is to
+ * be taken back, and the intent is there for that. Without one the VM must stay, whatever err says.
+ */
+static int make_final(struct daemon *daemon, const struct intent *intent, struct error *err)
+{
+	struct error cause = {0};
+
+	if (intent_remove(daemon->store, intent->vm, err) == 0)
+		return 0;
+	if (intent_write(daemon->store, intent, &cause) == 0)
+		return -1;
+	error_hint(err, "the VM is made, but may not survive a power cut now");
+	return 0;
+}
+
 static int create_vm(struct daemon *daemon, struct operation *operation, struct intent *intent,
 	struct error *err)
 {
@@ -119,10 +135,8 @@ static int create_vm(struct daemon *daemon, struct operation *operation, struct 
 
 	if (intent_write(daemon->store, intent, err))
 		return -1;
-	/* The intent's removal is what makes the VM final: until then a restart takes it back. */
-	if (make_vm(daemon, operation, intent, err) == 0 &&
-		intent_remove(daemon->store, intent->vm, err) == 0)
-		return 0;
+	if (make_vm(daemon, operation, intent, err) == 0 && make_final(daemon, intent, err) == 0)
+		return error_is_set(err) ? -1 : 0;
 	if (settle_back_create(daemon, intent, &cause)) {
 		log_error("create cannot be rolled back yet; it is tried again", "vm", intent->vm,
 			"name", intent->def.name, "error", cause.message);

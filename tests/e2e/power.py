@@ -16,7 +16,7 @@ import sys
 import threading
 
 from host import Host, result
-from store import Store, Walker, fsck, until
+from store import Store, Walker, fsck, is_clean, until
 
 VIRTX, TESTSTORE, STATE, CASES = sys.argv[1:5]
 host = Host(VIRTX, STATE)
@@ -109,7 +109,7 @@ def one_case(kind, at):
         result(right, f"{what}: the definition is the old one or the new one", (sorted(now), sorted(new)))
     if uuid in host.seeded and not (kind == "boot" and done) and not os.path.exists(host.seed(uuid)):
         host.seeded.discard(uuid)
-    result(until(lambda: not host.difference(), 10), f"{what}: the storage holds what the VMs own", host.difference())
+    result(until(lambda: is_clean(host), 10), f"{what}: the storage holds what the VMs own", host.difference())
     wrong = [image for vm in host.listed() for image in wrong_images(vm)] + wrong_seeds()
     result(not wrong, f"{what}: the images are whole", wrong)
     complaint = fsck(host)

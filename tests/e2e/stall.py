@@ -15,7 +15,7 @@ import threading
 import time
 
 from host import CLOUD_INIT, Host, result
-from store import Store, Walker, fsck, until
+from store import Store, Walker, fsck, is_clean, until
 
 VIRTX, TESTSTORE, STATE, CASES = sys.argv[1:5]
 CLIENTS, LONGEST_S, NOTICE_S, END_S = 10, 1.0, 3.0, 60
@@ -77,7 +77,7 @@ def says_hang():
 def is_settled():
     """Seeds stay or go with their boots, as those came or did not come to their turn."""
     host.seeded = {uuid for uuid in host.listed() if os.path.exists(host.seed(uuid))}
-    return not host.difference()
+    return is_clean(host)
 
 
 def one_case(kind, at):

@@ -113,6 +113,14 @@ class Walker:
             self.host.request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})
 
 
+def is_clean(host):
+    """Whether the storage holds what the VMs own; a VM may go while we look."""
+    try:
+        return not host.difference()
+    except KeyError:
+        return False
+
+
 def fsck(host):
     """What `virtx fsck` complains about; "" if it is content."""
     checked = subprocess.run([host.virtx, "fsck", "--standalone", "--state-dir", host.state], capture_output=True,
