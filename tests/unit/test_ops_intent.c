@@ -104,6 +104,15 @@ static void test_disks_that_stay(void **state)
 		assert_int_equal(def.disks[1].size_mib, 5);
 		assert_int_equal(def.disks[1].prov, DISK_PROV_THICK);
 	}
+	/* A lun has a lease by its own name, a disk by the hash of it. */
+	cleanup_vmdef struct vmdef lun = {0}, given_up = {0};
+
+	assert_int_equal(keep("{\"path\":\"/dev/sda\",\"device\":2,\"man\":1}",
+				 "{\"path\":\"/dev/sda\",\"device\":0,\"man\":1}", &lun),
+		ERR_STATE);
+	assert_int_equal(keep("{\"path\":\"/dev/sda\",\"device\":2,\"man\":1}",
+				 "{\"path\":\"/dev/sda\",\"device\":0,\"man\":0}", &given_up),
+		0);
 	cleanup_vmdef struct vmdef other = {0};
 
 	assert_int_equal(

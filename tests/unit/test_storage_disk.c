@@ -403,6 +403,54 @@ static void test_faster_neighbour_keeps_its_image(void **state)
 	assert_null(strstr(all, ".tmp"));
 }
 
+/* Makes the kernel refuse a system call from here on, in what is started from here too. */
+static int refuse_calls(struct sock_filter *rules, unsigned short count)
+{
+	const struct sock_fprog program = {count, rules};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* As on NFS 4.0 and 4.1. */
+static int refuse_fallocate(void)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	return refuse_calls(rules, sizeof(rules) / sizeof(rules[0]));
+}
+
+static void test_without_fallocate(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const names[] = {"x.raw", "x.qcow2"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct stat info;
+		int status;
+		cleanup_disk struct disk disk = make_disk(fixture, names[i], DISK_PROV_THICK, 16);
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			struct error err = {0};
+
+			if (refuse_fallocate() < 0)
+				_exit(1);
+			_exit(disk_provision(fixture->store, VM, &disk, NULL, &err) < 0 ? 2 : 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_int_equal(stat(disk.path, &info), 0);
+		assert_true(info.st_blocks * 512 >= 16 << 20);
+	}
+}
+
 /* File systems without RENAME_NOREPLACE (NFS): the kernel is made to refuse it. */
 static int refuse_rename_flags(void)
 {
@@ -414,11 +462,8 @@ static int refuse_rename_flags(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	const struct sock_fprog program = {sizeof(rules) / sizeof(rules[0]), rules};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return -1;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+	return refuse_calls(rules, sizeof(rules) / sizeof(rules[0]));
 }
 
 static void test_without_rename_noreplace(void **state)
@@ -483,6 +528,20 @@ static void test_progress_of_slow_work(void **state)
 	assert_in_range(heard.percent, 50, 60);
 }
 
+/* On a store that does not count blocks. */
+static void test_progress_by_size(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = {0};
+	struct heard heard = {0};
+	const struct disk_work work = {.on_progress = hear_progress, .context = &heard};
+	cleanup_disk struct disk disk = make_disk(fixture, "x.raw", DISK_PROV_THICK, 4);
+
+	fake_qemu_img(fixture, "truncate -s 3145728 $7; sleep 1; exit 1");
+	assert_int_equal(disk_provision(fixture->store, VM, &disk, &work, &err), -1);
+	assert_int_equal(heard.percent, 75);
+}
+
 static void test_lease_run_refuses_odd_command_lines(void **state)
 {
 	(void)state;
@@ -519,6 +578,8 @@ int main(int argc, char **argv)
 		OPEN(test_without_rename_noreplace),
 		OPEN(test_qemu_img_fails),
 		OPEN(test_progress_of_slow_work),
+		OPEN(test_progress_by_size),
+		OPEN(test_without_fallocate),
 		cmocka_unit_test(test_lease_run_refuses_odd_command_lines),
 	};
 
