@@ -140,9 +140,7 @@ static int create_vm(struct daemon *daemon, struct operation *operation, struct 
 	if (settle_back_create(daemon, intent, &cause)) {
 		log_error("create cannot be rolled back yet; it is tried again", "vm", intent->vm,
 			"name", intent->def.name, "error", cause.message);
-		error_hint(err,
-			"what it made is cleared away later, at the next start of the daemon at "
-			"the latest: %s",
+		error_hint(err, "what it made is cleared away as soon as that is possible: %s",
 			cause.message);
 	}
 	return -1;

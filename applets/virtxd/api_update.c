@@ -119,9 +119,9 @@ static int update_vm(struct call *call, struct operation *operation, struct inte
 		return 0;
 	}
 	if (settle_back_update(daemon, intent, defined ? now.xml : NULL, &cause)) {
-		log_error("update cannot be rolled back; the next start settles it", "vm",
-			intent->vm, "name", call->vm.name, "error", cause.message);
-		error_hint(err, "the next start of the daemon settles what is half done: %s",
+		log_error("update cannot be rolled back yet; it is tried again", "vm", intent->vm,
+			"name", call->vm.name, "error", cause.message);
+		error_hint(err, "what is half done is settled as soon as that is possible: %s",
 			cause.message);
 	}
 	return -1;
