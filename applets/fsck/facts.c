@@ -190,18 +190,19 @@ void facts_read_records(struct facts *facts)
 		struct operation *operation =
 			operation_from_json(json_object_array_get_idx(items, i));
 		bool unclear = !operation || operation->state != OPERATION_COMPLETED ||
-			       str_equal(operation->kind, "migrate") ||
-			       str_equal(operation->kind, "recover");
+			       str_equal(operation->kind, "migrate");
 
-		if (operation) {
+		/* A recovery completes what another record tells of. */
+		if (operation && !str_equal(operation->kind, "recover")) {
 			struct fact_record *record = facts_add(&facts->records);
 
 			memcpy(record->vm, operation->vm, sizeof(record->vm));
 			record->deleted = str_equal(operation->kind, "delete");
 			/* One that says nothing of where the VM is now still hides older ones. */
 			record->kind = unclear ? NULL : xstrdup(operation->kind);
-			operation_free(operation);
 		}
+		if (operation)
+			operation_free(operation);
 	}
 }
 

@@ -190,7 +190,8 @@ int repair_lease_temporary(
 
 int repair_seed(const struct facts *facts, const struct finding *finding, struct error *err)
 {
-	if (check_complete(facts, err) < 0 || check_gone(facts, finding->vm, err) < 0)
+	if (check_complete(facts, err) < 0 || check_gone(facts, finding->vm, err) < 0 ||
+		lease_check_vm_free(facts->store, finding->vm, err) < 0)
 		return -1;
 	return seed_remove(facts->store, finding->vm, err);
 }

@@ -197,6 +197,66 @@ static void test_open_sweeps_unfinished_entries(void **state)
 	assert_true(is_there(fixture, "xml/" HOST2 "/" VM ".tmp-abcdef"));
 }
 
+/* For a checker: whatever is wrong, it changes nothing. */
+static void test_look_changes_nothing(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct store_config config = {.vms_dir = fixture->vms, .host_uuid = HOST};
+	struct error err = {0}, marker = {0};
+
+	assert_null(store_look(&config, &marker, &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	error_clear(&err);
+	assert_int_equal(mkdir(fixture->vms, 0755), 0);
+	fixture->store = store_look(&config, &marker, &err);
+	assert_non_null(fixture->store);
+	assert_int_equal(marker.code, ERR_NOT_FOUND);
+	store_close(fixture->store);
+	error_clear(&marker);
+	make_file(fixture, ".virtx-cluster", "{}");
+	make_file(fixture, "xml/" HOST "/" VM ".tmp-abcdef", "half");
+	cleanup_free char *before = list_all(fixture);
+	fixture->store = store_look(&config, &marker, &err);
+	assert_non_null(fixture->store);
+	assert_int_equal(marker.code, ERR_UNAVAILABLE);
+	assert_true(is_there(fixture, ".virtx-cluster"));
+	cleanup_free char *after = list_all(fixture);
+	assert_string_equal(before, after);
+}
+
+static void test_look_sees_who_serves(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct store_config config = {.vms_dir = fixture->vms, .host_uuid = HOST};
+	struct error err = {0}, marker = {0};
+	bool served;
+	struct store *look = store_look(&config, &marker, &err);
+
+	assert_non_null(look);
+	assert_int_equal(marker.code, ERR_NONE);
+	assert_int_equal(store_is_served(look, HOST, false, &served, &err), 0);
+	assert_true(served);
+	assert_int_equal(store_is_served(look, HOST, true, &served, &err), 0);
+	assert_true(served);
+	assert_int_equal(store_is_served(look, HOST2, false, &served, &err), 0);
+	assert_false(served);
+	assert_int_equal(store_is_served(look, "../x", false, &served, &err), -1);
+	error_clear(&err);
+	store_close(fixture->store);
+	assert_int_equal(store_is_served(look, HOST, false, &served, &err), 0);
+	assert_false(served);
+	/* A look keeps nobody out, one that is to stay does. */
+	fixture->store = fixture_open(fixture, HOST, &err);
+	assert_non_null(fixture->store);
+	store_close(fixture->store);
+	assert_int_equal(store_is_served(look, HOST, true, &served, &err), 0);
+	assert_false(served);
+	fixture->store = fixture_open(fixture, HOST, &err);
+	assert_null(fixture->store);
+	assert_int_equal(err.code, ERR_BUSY);
+	store_close(look);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +272,8 @@ int main(void)
 		OPEN(test_refuses_what_it_cannot_be),
 		OPEN(test_register_folder_may_not_be_a_link),
 		OPEN(test_open_sweeps_unfinished_entries),
+		EMPTY(test_look_changes_nothing),
+		OPEN(test_look_sees_who_serves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
