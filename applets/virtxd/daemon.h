@@ -23,6 +23,9 @@ struct readiness;
 struct lockspace_watch;
 struct seed_leases;
 struct recovery_watch;
+struct peers;
+struct forward;
+struct membership;
 
 struct daemon {
 	/* As at the start, never changed. What SIGHUP changes lives where it is used: the log's
@@ -44,6 +47,9 @@ struct daemon {
 	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
 	struct recovery_watch *recovery_watch;
+	struct peers *peers; /* NULL standalone; the next two likewise */
+	struct forward *forward;
+	struct membership *membership; /* NULL without serf, too */
 	struct access *access;
 	struct http_server *http;
 };

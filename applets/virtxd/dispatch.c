@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From a request to its handler, in this order: 403 Host and Origin, 404 and 405, 415, 400 JSON,
- * 404 {id}, 503 owner elsewhere, 503 libvirt or storage away, 422 foreign, 500 not understood, 422
- * wrong state. What a route's flags ask for is checked here, so that no handler forgets it.
+ * From a request to its handler, in this order: 403 Host and Origin, 403 a host that proves
+ * nothing, 404 and 405, 415, 400 JSON, 404 {id}, to its host when that is another one, 503 libvirt
+ * or storage away, 422 foreign, 500 not understood, 422 wrong state. What a route's flags ask for
+ * is checked here, so that no handler forgets it.
  */
 #include "access.h"
 #include "background.h"
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collector.h"
+#include "forward.h"
 #include "http/problem.h"
 #include "model/json.h"
 #include "path.h"
@@ -107,13 +109,27 @@ static int read_body(struct call *call, struct error *err)
 	return 0;
 }
 
-/* Where requests for other hosts will be forwarded; until then they are told so. */
-static int check_owner(const struct call *call, const char *host_uuid, struct error *err)
+/* Notes where the request belongs when that is not here. */
+static int note_owner(struct call *call, const char *host_uuid)
 {
-	if (!(call->route->flags & ROUTE_OWNER) || str_equal(host_uuid, call->daemon->host_uuid))
+	if (!str_equal(host_uuid, call->daemon->host_uuid))
+		str_copy(call->elsewhere, sizeof(call->elsewhere), host_uuid);
+	return 0;
+}
+
+/* A host that the body names and that is not known is the handler's to refuse. */
+static int find_target(struct call *call, struct error *err)
+{
+	cleanup_free char *host = NULL;
+	char uuid[UUID_TEXT_SIZE];
+	struct error unknown = {0};
+
+	if (json_get_string(call->body, "host", "", &host, err) < 0)
+		return -1;
+	if (str_is_empty(host) || str_equal(host, call->daemon->host_name) ||
+		inventory_find_host(call->daemon->inventory, host, uuid, &unknown) < 0)
 		return 0;
-	return error_set(
-		err, ERR_UNAVAILABLE, "host %s, where this would run, is not active", host_uuid);
+	return note_owner(call, uuid);
 }
 
 static int find_subject(struct call *call, struct error *err)
@@ -127,14 +143,14 @@ static int find_subject(struct call *call, struct error *err)
 				return -1;
 			error_clear(err);
 		}
-		return check_owner(call, call->vm.host_uuid, err);
+		return call->route->flags & ROUTE_OWNER ? note_owner(call, call->vm.host_uuid) : 0;
 	}
 	if (call->route->flags & ROUTE_HOST) {
 		if (inventory_find_host(inventory, call->id, call->host, err) < 0)
 			return -1;
-		return check_owner(call, call->host, err);
+		return call->route->flags & ROUTE_OWNER ? note_owner(call, call->host) : 0;
 	}
-	return 0;
+	return call->route->flags & ROUTE_TARGET ? find_target(call, err) : 0;
 }
 
 static int check_state(const struct call *call, struct error *err)
@@ -162,9 +178,13 @@ static int check_state(const struct call *call, struct error *err)
 static int dispatch(struct call *call, struct error *err)
 {
 	if (access_check(call->daemon->access, call->request, err) < 0 ||
+		forward_identify(call->daemon->forward, call->request, call->peer, err) < 0 ||
 		choose_route(call, err) < 0 || check_content_type(call, err) < 0 ||
-		read_body(call, err) < 0 || find_subject(call, err) < 0 ||
-		check_state(call, err) < 0)
+		read_body(call, err) < 0 || find_subject(call, err) < 0)
+		return -1;
+	if (call->elsewhere[0])
+		return forward_call(call, call->elsewhere, err);
+	if (check_state(call, err) < 0)
 		return -1;
 	if (background_is_wanted(call))
 		return background_run(call, err);
@@ -174,11 +194,16 @@ static int dispatch(struct call *call, struct error *err)
 /* Changes are always in the log, other requests only in the access log (daemon.c). */
 static void log_change(const struct call *call, const struct error *err)
 {
+	const struct http_request *request = call->request;
+	bool forwarded = call->peer[0];
+
 	if (!call->route || !(call->route->flags & ROUTE_CHANGE))
 		return;
 	log_info("request", "method", call->request->method, "path", call->route->path, "id",
-		call->id[0] ? call->id : NULL, "status", LOG_NUM(call->response->status), "reason",
-		error_is_set(err) ? err->message : NULL);
+		call->id[0] ? call->id : NULL, "for",
+		forwarded ? http_request_header(request, "X-Forwarded-For") : NULL, "origin",
+		forwarded ? http_request_header(request, "X-Request-Id") : NULL, "status",
+		LOG_NUM(call->response->status), "reason", error_is_set(err) ? err->message : NULL);
 }
 
 void routes_handle(void *daemon, const struct http_request *request, struct http_response *response)
@@ -188,10 +213,29 @@ void routes_handle(void *daemon, const struct http_request *request, struct http
 
 	log_set_context(request->id, request->client);
 	if (dispatch(&call, &err) < 0)
-		http_problem_set(response, request, &err, 0, call.daemon->host_name);
+		http_problem_set(response, request, &err, 0,
+			call.failed[0] ? call.failed : call.daemon->host_name);
+	if (call.peer[0])
+		forward_sign(call.daemon->forward, request, response);
 	log_change(&call, &err);
 	json_object_put(call.body);
 	log_clear_context();
+}
+
+/* As far as the path tells. A VM that moves meanwhile is a rare guest on the wrong thread. */
+static bool is_elsewhere(struct daemon *daemon, const struct route *route, const char *id)
+{
+	struct error ignored = {0};
+	struct vm_place vm;
+	char host[UUID_TEXT_SIZE];
+
+	if (!daemon->forward || !(route->flags & ROUTE_OWNER))
+		return false;
+	if (route->flags & ROUTE_VM)
+		return inventory_find_vm(daemon->inventory, id, &vm, &ignored) == 0 &&
+		       !str_equal(vm.host_uuid, daemon->host_uuid);
+	return inventory_find_host(daemon->inventory, id, host, &ignored) == 0 &&
+	       !str_equal(host, daemon->host_uuid);
 }
 
 enum http_class routes_classify(void *daemon, const struct http_request *request)
@@ -200,10 +244,13 @@ enum http_class routes_classify(void *daemon, const struct http_request *request
 	bool path_known;
 	const struct route *route = find_route(request, id, &path_known);
 
-	(void)daemon;
-	if (!route || route->flags & ROUTE_FAST)
+	if (!route)
 		return HTTP_FAST;
-	return route->flags & ROUTE_LONG ? HTTP_LONG : HTTP_SLOW;
+	if (route->flags & ROUTE_LONG)
+		return HTTP_LONG;
+	if (is_elsewhere(daemon, route, id))
+		return HTTP_REMOTE;
+	return route->flags & ROUTE_FAST ? HTTP_FAST : HTTP_SLOW;
 }
 
 int call_answer_json(struct call *call, int status, struct json_object *json)

@@ -8,7 +8,7 @@
 /* clang-format off */
 const struct route routes[] = {
 	{"GET", "/vms", ROUTE_FAST | ROUTE_ARGUMENTS, api_vms_list, "List VMs"},
-	{"POST", "/vms", ROUTE_BODY | ROUTE_CHANGE | ROUTE_LIBVIRT | ROUTE_STORAGE | ROUTE_LONG,
+	{"POST", "/vms", ROUTE_BODY | ROUTE_CHANGE | ROUTE_LIBVIRT | ROUTE_STORAGE | ROUTE_LONG | ROUTE_TARGET,
 	 api_vms_create, "Create a VM"},
 	{"GET", "/vms/{id}", ROUTE_FAST | ROUTE_VM | ROUTE_OWNER, api_vms_get, "Get a VM"},
 	{"PUT", "/vms/{id}", VM_CHANGE | ROUTE_BODY | ROUTE_OFF | ROUTE_STORAGE | ROUTE_LONG,
@@ -22,7 +22,7 @@ const struct route routes[] = {
 	 "Read a VM's serial console"},
 	/* A VM that nobody lists may still have a register entry. */
 	{"PUT", "/vms/{id}/register",
-	 ROUTE_ARGUMENTS | ROUTE_CHANGE | ROUTE_LIBVIRT | ROUTE_STORAGE, api_register,
+	 ROUTE_ARGUMENTS | ROUTE_CHANGE | ROUTE_LIBVIRT | ROUTE_STORAGE | ROUTE_TARGET, api_register,
 	 "Register a VM"},
 	{"GET", "/vms/{id}/runstate", ROUTE_FAST | ROUTE_VM, api_runstate_get,
 	 "Get a VM's state"},

@@ -24,6 +24,7 @@ enum route_flags {
 	ROUTE_ARGUMENTS = 1 << 10, /* takes a JSON body, but works without one */
 	ROUTE_LEFT = 1 << 11,      /* also for a VM of which a delete left something, by its UUID */
 	ROUTE_STORAGE = 1 << 12,   /* 503 while the storage is away, rather than waiting for it */
+	ROUTE_TARGET = 1 << 13,    /* runs on the host that the body names as `host` */
 };
 
 struct call {
@@ -31,10 +32,13 @@ struct call {
 	const struct route *route;
 	const struct http_request *request;
 	struct http_response *response;
-	char id[256];              /* {id} as given, decoded */
-	struct vm_place vm;        /* with ROUTE_VM */
-	bool left;                 /* with ROUTE_LEFT: the VM is gone, what it left is not */
-	char host[UUID_TEXT_SIZE]; /* with ROUTE_HOST */
+	char id[256];                   /* {id} as given, decoded */
+	struct vm_place vm;             /* with ROUTE_VM */
+	bool left;                      /* with ROUTE_LEFT: the VM is gone, what it left is not */
+	char host[UUID_TEXT_SIZE];      /* with ROUTE_HOST */
+	char elsewhere[UUID_TEXT_SIZE]; /* the host that it is for, "": this one */
+	char peer[UUID_TEXT_SIZE]; /* the host that sent it, which has proven that; "": a client */
+	char failed[256];          /* name of another host that failed; "": none */
 	struct json_object *body;  /* NULL: none or null */
 	struct background
 		*background; /* the thread of a call that need not be waited for; NULL: none */

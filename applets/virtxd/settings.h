@@ -14,6 +14,7 @@ struct settings {
 	char *libvirt_uri;
 	char *serf_rpc;
 	char *serf_key;
+	bool allow_old_peers;
 	char *vms_dir;
 	char *state_dir;
 	int lock_manager; /* enum lock_manager */

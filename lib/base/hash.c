@@ -2,11 +2,12 @@
 /* SHA-256 and HMAC: see hash.h. */
 #include "base/hash.h"
 
+#include "base/mem.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <openssl/sha.h>
 #include <string.h>
 
 #define DIGEST_SIZE 32
@@ -17,27 +18,21 @@ static void to_hex(const unsigned char *digest, char hex[static HASH_HEX_SIZE])
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* OpenSSL has these in every mode; what fails here is memory. */
-static void need(bool success)
-{
-	if (!success)
-		abort();
-}
-
 void hash_sha256_hex(const void *data, size_t len, char hex[static HASH_HEX_SIZE])
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned char digest[DIGEST_SIZE];
 
-	need(EVP_Digest(data, len, digest, NULL, EVP_sha256(), NULL));
+	/* OpenSSL has both in every mode; what may fail here is memory. */
+	mem_check(SHA256(data, len, digest));
 	to_hex(digest, hex);
 }
 
 void hash_hmac_hex(const void *key, size_t key_len, const void *data, size_t len,
 	char hex[static HASH_HEX_SIZE])
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned char digest[DIGEST_SIZE];
 
-	need(HMAC(EVP_sha256(), key, (int)key_len, data, len, digest, NULL));
+	mem_check(HMAC(EVP_sha256(), key, (int)key_len, data, len, digest, NULL));
 	to_hex(digest, hex);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Places for slow requests: at most slow_threads run, half of them long ones; the
- * others wait in order, peers first, and a long one that waits holds no slow one up.
+ * Places for slow requests: at most slow_threads run, half of them long ones, a quarter for other
+ * hosts; the rest waits in order, peers first, and one whose kind has no place holds no other up.
  */
 #include "http/server_private.h"
 
@@ -31,11 +31,14 @@ void slow_forget(struct http_server *server, struct connection *connection)
 
 static bool has_room(const struct http_server *server, enum http_class class)
 {
-	unsigned long_running = server->running[HTTP_LONG];
+	const unsigned *running = server->running;
+	unsigned places = server->config.slow_threads;
 
-	if (server->running[HTTP_SLOW] + long_running >= server->config.slow_threads)
+	if (running[HTTP_SLOW] + running[HTTP_LONG] + running[HTTP_REMOTE] >= places)
 		return false;
-	return class != HTTP_LONG || long_running < (server->config.slow_threads + 1) / 2;
+	if (class == HTTP_LONG)
+		return running[HTTP_LONG] < (places + 1) / 2;
+	return class != HTTP_REMOTE || running[HTTP_REMOTE] < (places + 3) / 4;
 }
 
 bool slow_enter(struct worker *worker, struct connection *connection, enum http_class class)

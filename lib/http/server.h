@@ -54,9 +54,10 @@ struct http_server;
 
 /*
  * How long a request may hold its thread: not at all (answered from memory), for a call to libvirt
- * or the storage, or for minutes. Long ones get at most half of the slow_threads.
+ * or the storage, for minutes, or for as long as another host takes. Long ones get at most half of
+ * the slow_threads, those for other hosts a quarter, so that neither keeps all.
  */
-enum http_class { HTTP_FAST, HTTP_SLOW, HTTP_LONG };
+enum http_class { HTTP_FAST, HTTP_SLOW, HTTP_LONG, HTTP_REMOTE };
 
 struct http_server_config {
 	/* "127.0.0.1:8080", "[::1]:8080", ":8080" (every address); port 0: any free one.

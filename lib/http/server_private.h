@@ -138,7 +138,7 @@ struct http_server {
 	unsigned n_connections;
 	struct connection *queue; /* slow requests that wait, peers first */
 	unsigned n_queued;
-	unsigned running[HTTP_LONG + 1]; /* by class; fast ones are not counted */
+	unsigned running[HTTP_REMOTE + 1]; /* by class; fast ones are not counted */
 	unsigned addresses[ADDRESS_TABLE];
 };
 

@@ -290,7 +290,7 @@ static void test_order_of_checks(void **state)
 	assert_answer(daemon, "PUT", "/vms/none", "null", as_json, 400, "object is needed");
 	assert_answer(daemon, "PUT", "/vms/none", "[]", as_json, 400, "JSON object");
 	assert_answer(daemon, "PUT", "/vms/none", "{}", as_json, 404, "not-found");
-	assert_answer(daemon, "PUT", "/vms/far", "{}", as_json, 503, OTHER_UUID);
+	assert_answer(daemon, "PUT", "/vms/far", "{}", as_json, 503, "virt2");
 	assert_answer(daemon, "PUT", "/vms/web", "{}", as_json, 503, "libvirt");
 	assert_answer(daemon, "POST", "/vms/web/runstate/pause", NULL, NULL, 503, "libvirt");
 	assert_answer(
