@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collector.h"
-#include "forward.h"
 #include "hypervisor/embedded.h"
 #include "lockspace_watch.h"
 #include "operations.h"
@@ -20,7 +19,6 @@
 #include "routes.h"
 #include "seed_lease.h"
 #include "state.h"
-#include "storage/cluster_key.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -192,13 +190,6 @@ static int open_store(struct daemon *daemon, struct error *err)
 	return daemon->store ? 0 : -1;
 }
 
-/* What was cut while sanlock was away can be settled now, or soon. */
-static bool on_lockspace_gained(struct daemon *daemon)
-{
-	recovery_watch_wake(daemon->recovery_watch);
-	return true;
-}
-
 /* The operations that recovery settles need the leases. */
 static int start_lockspace(
 	struct daemon *daemon, bool (*interrupted)(void *context), void *context, struct error *err)
@@ -206,36 +197,10 @@ static int start_lockspace(
 	if (daemon->settings.lock_manager != LOCK_MANAGER_SANLOCK)
 		return 0;
 	daemon->seed_leases = seed_leases_new(daemon);
-	daemon->lockspace = lockspace_watch_start(daemon, on_lockspace_gained, err);
+	daemon->lockspace = lockspace_watch_start(daemon, err);
 	if (!daemon->lockspace)
 		return -1;
 	return wait_for(daemon, "the lockspace", look_for_lockspace, interrupted, context, err);
-}
-
-/* A key that cannot be used keeps other hosts away, and nothing else. */
-static void start_forwarding(struct daemon *daemon)
-{
-	uint8_t key[CLUSTER_KEY_SIZE];
-	struct error err = {0};
-
-	if (daemon->settings.standalone)
-		return;
-	bool has_key = cluster_key_load(store_root(daemon->store), key, &err) == 0;
-	if (!has_key)
-		log_error("no key of the cluster; nothing is forwarded to or taken from its other "
-			  "hosts",
-			"reason", err.message, "hint", err.hint[0] ? err.hint : NULL);
-	daemon->peers = peers_new(daemon->host_uuid, daemon->settings.allow_old_peers);
-	daemon->forward = forward_new(daemon->peers, has_key ? key : NULL, daemon->host_uuid);
-	explicit_bzero(key, sizeof(key));
-}
-
-/* For the HTTP server: who goes first. */
-static bool is_peer(void *context, const struct sockaddr *address)
-{
-	const struct daemon *daemon = context;
-
-	return daemon->peers && peers_is_address(daemon->peers, address);
 }
 
 static void log_access(
@@ -260,7 +225,6 @@ static int start_http(struct daemon *daemon, struct error *err)
 			.max_connections = (unsigned)settings->max_connections,
 			.classify = routes_classify,
 			.handle = routes_handle,
-			.is_peer = is_peer,
 			.on_done = log_access,
 			.context = daemon,
 			.host_name = daemon->host_name,
@@ -317,7 +281,6 @@ static int start_parts(
 		recovery_run(daemon, err) < 0 ||
 		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
-	start_forwarding(daemon);
 	return start_http(daemon, err);
 }
 
@@ -399,8 +362,6 @@ bool daemon_stop(struct daemon *daemon)
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
-	forward_free(daemon->forward);
-	peers_free(daemon->peers);
 	hypervisor_stop(daemon->hypervisor);
 	collector_free(daemon->collector);
 	store_close(daemon->store);

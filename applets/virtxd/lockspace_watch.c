@@ -5,20 +5,17 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "recovery_watch.h"
 #include "seed_lease.h"
 #include "storage/lockspace.h"
 
 #include <pthread.h>
 
-#define CHECK_S      2
-#define STOP_S       2
-#define RETRY_MS     5000 /* after which gained() is called again, and twice that, and so on */
-#define RETRY_MAX_MS 600000
+#define CHECK_S 2
+#define STOP_S  2
 
 struct lockspace_watch {
 	struct daemon *daemon;
-	bool (*gained)(struct daemon *daemon);
-	int64_t retry_at_ms, retry_after_ms; /* gained() is called then; 0: not any more */
 	atomic_bool stopping;
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
@@ -56,17 +53,6 @@ static bool note(struct lockspace_watch *watch, unsigned id, const struct error 
 	return member && !before;
 }
 
-static void call_gained(struct lockspace_watch *watch)
-{
-	int64_t after = watch->retry_after_ms;
-
-	if (!after || clock_ms() < watch->retry_at_ms)
-		return;
-	bool done = watch->gained(watch->daemon);
-	watch->retry_at_ms = clock_ms() + after;
-	watch->retry_after_ms = done ? 0 : after * 2 < RETRY_MAX_MS ? after * 2 : RETRY_MAX_MS;
-}
-
 /* One look, and what it asks for. */
 static void keep(struct lockspace_watch *watch)
 {
@@ -83,14 +69,11 @@ static void keep(struct lockspace_watch *watch)
 	pthread_mutex_lock(&watch->lock);
 	watch->tried = true;
 	pthread_mutex_unlock(&watch->lock);
-	if (gained) {
-		watch->retry_at_ms = clock_ms();
-		watch->retry_after_ms = RETRY_MS;
-	}
-	if (!error_is_set(&err)) {
-		call_gained(watch);
+	/* What could not be settled for want of leases can be now. */
+	if (gained)
+		recovery_watch_wake(watch->daemon->recovery_watch);
+	if (!error_is_set(&err))
 		seed_leases_sweep(watch->daemon);
-	}
 }
 
 static void *watch_lockspace(void *context)
@@ -111,14 +94,12 @@ static void *watch_lockspace(void *context)
 	return NULL;
 }
 
-struct lockspace_watch *lockspace_watch_start(
-	struct daemon *daemon, bool (*gained)(struct daemon *daemon), struct error *err)
+struct lockspace_watch *lockspace_watch_start(struct daemon *daemon, struct error *err)
 {
 	struct lockspace_watch *watch = xcalloc(1, sizeof(*watch));
 	pthread_t thread;
 
 	watch->daemon = daemon;
-	watch->gained = gained;
 	error_set(&watch->err, ERR_UNAVAILABLE, "this host has not joined the lockspace yet");
 	pthread_mutex_init(&watch->lock, NULL);
 	pthread_cond_init(&watch->changed, NULL);

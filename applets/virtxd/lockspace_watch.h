@@ -16,12 +16,9 @@
 
 struct lockspace_watch;
 
-/*
- * daemon->store is open; keeps daemon->lockid. gained() is called, in the watch's thread, when
- * the host is in the lockspace again, and at growing intervals until it is true.
- */
-struct lockspace_watch *lockspace_watch_start(
-	struct daemon *daemon, bool (*gained)(struct daemon *daemon), struct error *err);
+/* daemon->store is open; keeps daemon->lockid, and wakes daemon->recovery_watch when the host is in
+ * the lockspace again. */
+struct lockspace_watch *lockspace_watch_start(struct daemon *daemon, struct error *err);
 /* A thread that waits for sanlock is left behind: then false, and the daemon must live on. */
 bool lockspace_watch_stop(struct lockspace_watch *watch);
 

@@ -121,8 +121,10 @@ int beneath_make_parents(int root, const char *path, mode_t mode, const char **n
 		close(dir);
 		dir = next;
 		if (dir < 0) {
+			struct error ignored = {0};
+
 			error_prefix(err, "%s", path);
-			beneath_remove_parents(root, copy, *made, NULL);
+			beneath_remove_parents(root, copy, *made, NULL, &ignored);
 			*made = 0;
 		}
 		*slash = '/';
@@ -130,23 +132,42 @@ int beneath_make_parents(int root, const char *path, mode_t mode, const char **n
 	return steal_fd(&dir);
 }
 
-void beneath_remove_parents(
-	int root, const char *path, unsigned count, bool (*mine)(const struct stat *info))
+/* Removes one directory: 1; 0 when it stays, as something is in it or it is not ours. */
+static int remove_empty(
+	int dir, const char *name, bool (*mine)(const struct stat *info), struct error *err)
+{
+	struct stat info;
+
+	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 1 : beneath_fail(err, "look at", name);
+	if (mine && !mine(&info))
+		return 0;
+	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return errno == ENOTEMPTY || errno == EEXIST
+			       ? 0
+			       : beneath_fail(err, "remove directory", name);
+	return fsync(dir) < 0 ? beneath_fail(err, "sync the directory of", name) : 1;
+}
+
+int beneath_remove_parents(int root, const char *path, unsigned count,
+	bool (*mine)(const struct stat *info), struct error *err)
 {
 	cleanup_free char *copy = xstrdup(path);
+	int removed = 1;
 
-	for (char *slash; count > 0 && (slash = strrchr(copy, '/')); count--) {
-		struct error ignored = {0};
+	for (char *slash; removed > 0 && count > 0 && (slash = strrchr(copy, '/')); count--) {
 		const char *name;
-		struct stat info;
 
 		*slash = '\0';
-		cleanup_close int dir = beneath_open_parent(root, copy, &name, &ignored);
-		if (dir < 0 || fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
-			(mine && !mine(&info)) || unlinkat(dir, name, AT_REMOVEDIR) < 0)
-			return;
-		fsync(dir);
+		cleanup_close int dir = beneath_open_parent(root, copy, &name, err);
+		if (dir < 0 && err->code != ERR_NOT_FOUND)
+			return -1;
+		if (dir >= 0)
+			removed = remove_empty(dir, name, mine, err);
+		else
+			error_clear(err);
 	}
+	return removed < 0 ? -1 : 0;
 }
 
 void beneath_give(int dir, int fd)

@@ -44,10 +44,10 @@ int beneath_make_parents(int root, const char *path, mode_t mode, const char **n
 
 /*
  * Removes the last `count` directories above the last component of path, innermost first, as long
- * as they are empty and `mine` (may be NULL) agrees.
+ * as they are empty and `mine` (may be NULL) agrees. One that is not there is a success. Durable.
  */
-void beneath_remove_parents(
-	int root, const char *path, unsigned count, bool (*mine)(const struct stat *info));
+int beneath_remove_parents(int root, const char *path, unsigned count,
+	bool (*mine)(const struct stat *info), struct error *err);
 
 /*
  * Gives a new file or directory in dir to the owner and group of dir, when root made it: QEMU runs

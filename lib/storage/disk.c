@@ -244,8 +244,7 @@ static int remove_parents(const struct store *store, const char *below, struct e
 
 	if (root < 0)
 		return -1;
-	beneath_remove_parents(root, below, UINT_MAX, is_ours);
-	return 0;
+	return beneath_remove_parents(root, below, UINT_MAX, is_ours, err);
 }
 
 static int remove_image(const struct store *store, const char *vm, const char *lease,

@@ -129,6 +129,7 @@ int seed_create(const struct store *store, const char *vm, const char *user_data
 	const char *meta_data, const char *network_config, char **path, struct error *err)
 {
 	const char *name;
+	struct error ignored = {0};
 	unsigned made;
 
 	*path = NULL;
@@ -150,7 +151,7 @@ int seed_create(const struct store *store, const char *vm, const char *user_data
 		root < 0 ? -1
 			 : beneath_make_parents(root, below, STORE_MODE_DIR, &name, &made, err);
 	if (seeds >= 0 && build_privately(seeds, vm, pieces, err) < 0)
-		beneath_remove_parents(root, below, made, NULL);
+		beneath_remove_parents(root, below, made, NULL, &ignored);
 	if (error_is_set(err)) {
 		err->code = ERR_SEED;
 		return error_prefix(err, "cloud-init seed of VM %s", vm);
@@ -179,6 +180,5 @@ int seed_remove(const struct store *store, const char *vm, struct error *err)
 	if ((unlinkat(dir, name, 0) < 0 && errno != ENOENT) || fsync(dir) < 0)
 		return beneath_fail(err, "remove", below);
 	/* The VM's directory; another program's files keep it. */
-	beneath_remove_parents(root, below, 1, NULL);
-	return 0;
+	return beneath_remove_parents(root, below, 1, NULL, err);
 }

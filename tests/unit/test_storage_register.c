@@ -266,6 +266,28 @@ static void test_intents(void **state)
 	assert_int_equal(intent_set_aside(fixture->store, VM2, &err), -1);
 }
 
+static void test_what_failed_writes_left(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = {0};
+
+	assert_int_equal(register_has_rest(fixture->store, VM, &err), 0);
+	assert_int_equal(register_save(fixture->store, HOST, VM, "<domain/>", &err), 0);
+	assert_int_equal(register_has_rest(fixture->store, VM, &err), 0);
+	make_file(fixture, "xml/" HOST "/" VM ".tmp-1a2b3c", "<dom");
+	assert_int_equal(register_has_rest(fixture->store, VM, &err), 1);
+	assert_int_equal(register_sweep(fixture->store, VM, &err), 0);
+	assert_false(is_there(fixture, "xml/" HOST "/" VM ".tmp-1a2b3c"));
+	assert_true(is_there(fixture, ENTRY));
+	assert_int_equal(register_has_rest(fixture->store, VM, &err), 0);
+	assert_int_equal(intent_save(fixture->store, VM, "{}", &err), 0);
+	assert_int_equal(register_has_rest(fixture->store, VM, &err), 1);
+	assert_int_equal(register_sweep(fixture->store, VM, &err), 0);
+	assert_true(is_there(fixture, "xml/" HOST "/" VM ".intent"));
+	assert_int_equal(register_has_rest(fixture->store, "../" VM, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +300,7 @@ int main(void)
 		OPEN(test_failures_are_reported),
 		OPEN(test_only_uuids_become_paths),
 		OPEN(test_intents),
+		OPEN(test_what_failed_writes_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
