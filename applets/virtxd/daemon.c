@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collector.h"
+#include "forward.h"
 #include "hypervisor/embedded.h"
 #include "lockspace_watch.h"
 #include "operations.h"
@@ -19,6 +20,7 @@
 #include "routes.h"
 #include "seed_lease.h"
 #include "state.h"
+#include "storage/cluster_key.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -203,6 +205,32 @@ static int start_lockspace(
 	return wait_for(daemon, "the lockspace", look_for_lockspace, interrupted, context, err);
 }
 
+/* A key that cannot be used keeps other hosts away, and nothing else. */
+static void start_forwarding(struct daemon *daemon)
+{
+	uint8_t key[CLUSTER_KEY_SIZE];
+	struct error err = {0};
+
+	if (daemon->settings.standalone)
+		return;
+	bool has_key = cluster_key_load(store_root(daemon->store), key, &err) == 0;
+	if (!has_key)
+		log_error("no key of the cluster; nothing is forwarded to or taken from its other "
+			  "hosts",
+			"reason", err.message, "hint", err.hint[0] ? err.hint : NULL);
+	daemon->peers = peers_new(daemon->host_uuid, daemon->settings.allow_old_peers);
+	daemon->forward = forward_new(daemon->peers, has_key ? key : NULL, daemon->host_uuid);
+	explicit_bzero(key, sizeof(key));
+}
+
+/* For the HTTP server: who goes first. */
+static bool is_peer(void *context, const struct sockaddr *address)
+{
+	const struct daemon *daemon = context;
+
+	return daemon->peers && peers_is_address(daemon->peers, address);
+}
+
 static void log_access(
 	void *context, const struct http_request *request, int status, int64_t microseconds)
 {
@@ -225,6 +253,7 @@ static int start_http(struct daemon *daemon, struct error *err)
 			.max_connections = (unsigned)settings->max_connections,
 			.classify = routes_classify,
 			.handle = routes_handle,
+			.is_peer = is_peer,
 			.on_done = log_access,
 			.context = daemon,
 			.host_name = daemon->host_name,
@@ -281,6 +310,7 @@ static int start_parts(
 		recovery_run(daemon, err) < 0 ||
 		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
+	start_forwarding(daemon);
 	return start_http(daemon, err);
 }
 
@@ -362,6 +392,8 @@ bool daemon_stop(struct daemon *daemon)
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
+	forward_free(daemon->forward);
+	peers_free(daemon->peers);
 	hypervisor_stop(daemon->hypervisor);
 	collector_free(daemon->collector);
 	store_close(daemon->store);
