@@ -13,11 +13,13 @@
 #include "recovery_watch.h"
 #include "settle.h"
 #include "storage/register.h"
+#include "vm_disks.h"
 #include "vm_ops.h"
 
 /* The rest of an update, from the domain as it is now, whichever of the two that is. last: what
  * cannot be released now stays, since another operation waits. */
-static int settle_update(struct daemon *daemon, struct intent *intent, bool last, struct error *err)
+static int settle_update(struct daemon *daemon, struct operation *operation, struct intent *intent,
+	bool last, struct error *err)
 {
 	cleanup_vm_now struct vm_now now = {0};
 
@@ -33,7 +35,7 @@ static int settle_update(struct daemon *daemon, struct intent *intent, bool last
 	cleanup_free char *xml = settle_update_xml(daemon, intent, now.xml, err);
 	if (!xml || settle_define(daemon, intent->vm, xml, err))
 		return -1;
-	if (settle_forward_update(daemon, NULL, intent))
+	if (settle_forward_update(daemon, operation, intent))
 		return 0;
 	if (last)
 		return intent_remove(daemon->store, intent->vm, err);
@@ -56,8 +58,8 @@ static int settle_cut_boot(
 	return settle_boot(daemon, intent, *started, err);
 }
 
-static int settle_intent(struct daemon *daemon, struct intent *intent, bool last, const char **how,
-	struct error *err)
+static int settle_intent(struct daemon *daemon, struct operation *operation, struct intent *intent,
+	bool last, const char **how, struct error *err)
 {
 	bool done = false;
 
@@ -67,9 +69,9 @@ static int settle_intent(struct daemon *daemon, struct intent *intent, bool last
 		return settle_back_create(daemon, intent, err);
 	case INTENT_UPDATE:
 		*how = intent->forward ? "update completed" : "update taken back";
-		return settle_update(daemon, intent, last, err);
+		return settle_update(daemon, operation, intent, last, err);
 	case INTENT_DELETE:
-		if (settle_delete(daemon, NULL, intent, &done, err))
+		if (settle_delete(daemon, operation, intent, &done, err))
 			return -1;
 		*how = done ? "delete completed" : "delete completed, but " VM_OPS_LEFT;
 		return 0;
@@ -82,7 +84,9 @@ static int settle_intent(struct daemon *daemon, struct intent *intent, bool last
 	return 0;
 }
 
-static int settle(struct daemon *daemon, const char *vm, bool last, struct error *err)
+/* operation: to show progress, or NULL. */
+static int settle(struct daemon *daemon, struct operation *operation, const char *vm, bool last,
+	struct error *err)
 {
 	cleanup_intent struct intent intent = {0};
 	struct error cause = {0};
@@ -99,7 +103,7 @@ static int settle(struct daemon *daemon, const char *vm, bool last, struct error
 			"vm", vm, "error", cause.message);
 		return 0;
 	}
-	if (settle_intent(daemon, &intent, last, &how, err))
+	if (settle_intent(daemon, operation, &intent, last, &how, err))
 		return error_prefix(err, "an interrupted %s of the VM cannot be settled",
 			intent_op_name(intent.op));
 	log_warning("interrupted operation settled", "vm", vm, "how", how);
@@ -108,14 +112,14 @@ static int settle(struct daemon *daemon, const char *vm, bool last, struct error
 
 int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)
 {
-	return settle(daemon, vm, true, err);
+	return settle(daemon, NULL, vm, true, err);
 }
 
 /* Without another operation that waits; told to the log and to those who ask for the VM. */
-static bool settle_vm(struct daemon *daemon, const char *vm)
+static bool settle_vm(struct daemon *daemon, struct operation *operation, const char *vm)
 {
 	struct error err = {0};
-	bool settled = settle(daemon, vm, false, &err) == 0;
+	bool settled = settle(daemon, operation, vm, false, &err) == 0;
 
 	if (!settled)
 		log_error("interrupted operation is left", "vm", vm, "error", err.message);
@@ -135,13 +139,23 @@ static size_t list_intents(struct daemon *daemon, char (**vms)[UUID_TEXT_SIZE])
 	return count;
 }
 
+/* A LUN may take hours to clear: nobody waits for that at the start. */
+static bool takes_long(struct daemon *daemon, const char *vm)
+{
+	cleanup_intent struct intent intent = {0};
+	struct error ignored = {0};
+
+	return intent_read(daemon->store, vm, &intent, &ignored) == 0 && intent.forward &&
+	       vm_disks_clears_lun(&intent);
+}
+
 static void settle_intents(struct daemon *daemon)
 {
 	cleanup_free char(*vms)[UUID_TEXT_SIZE] = NULL;
 	size_t count = list_intents(daemon, &vms);
 
 	for (size_t i = 0; i < count; i++)
-		if (!settle_vm(daemon, vms[i]))
+		if (takes_long(daemon, vms[i]) || !settle_vm(daemon, NULL, vms[i]))
 			recovery_watch_note(daemon->recovery_watch, vms[i]);
 }
 
@@ -157,7 +171,8 @@ bool recovery_retry(struct daemon *daemon, const char *vm)
 	if (!operation)
 		return false;
 	operation_commit(operation);
-	bool settled = register_sweep(daemon->store, vm, &err) == 0 && settle_vm(daemon, vm);
+	bool settled =
+		register_sweep(daemon->store, vm, &err) == 0 && settle_vm(daemon, operation, vm);
 	if (!settled)
 		error_set(&err, ERR_UNAVAILABLE, "it cannot be settled yet");
 	operation_end(operation, &err);

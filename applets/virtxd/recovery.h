@@ -9,9 +9,10 @@
 /*
  * Finishes or takes back every operation that was cut, by its intent; reports VMs that the register
  * lists under two hosts and entries that cannot be understood. What cannot be settled is logged and
- * tried again (recovery_watch.h); an intent that cannot be understood is set aside (VM.intent.bad):
- * one bad item never keeps the daemon from starting. Needs libvirt,
- * store, inventory, collector and operations. -1 only when the state directory cannot be used.
+ * tried again (recovery_watch.h), and so is what takes long, for the first time; an intent that
+ * cannot be understood is set aside (VM.intent.bad): one bad item never keeps the daemon from
+ * starting. Needs libvirt, store, inventory, collector and operations. -1 only when the state
+ * directory cannot be used.
  */
 int recovery_run(struct daemon *daemon, struct error *err);
 

@@ -235,6 +235,18 @@ int vm_disks_unmake(struct daemon *daemon, const struct intent *intent, struct e
 	return error_is_set(err) ? -1 : 0;
 }
 
+bool vm_disks_clears_lun(const struct intent *intent)
+{
+	const struct vmdef *def = def_in_force(intent);
+	bool remove;
+
+	for (size_t i = 0; i < def->n_disks; i++)
+		if (disk_goes(intent, &def->disks[i], &remove) && remove &&
+			def->disks[i].device == DISK_DEVICE_LUN)
+			return true;
+	return false;
+}
+
 unsigned vm_disks_release(struct daemon *daemon, struct operation *operation,
 	const struct intent *intent, bool *retry)
 {

@@ -33,10 +33,13 @@ int vm_disks_make(struct daemon *daemon, struct operation *operation, struct int
  */
 int vm_disks_unmake(struct daemon *daemon, const struct intent *intent, struct error *err);
 
+/* Whether releasing the disks that go clears a LUN, which takes as long as the LUN is large. */
+bool vm_disks_clears_lun(const struct intent *intent);
+
 /*
  * Releases the disks that go: for update those of intent->old that intent->def does not have (or
  * does not manage any more), for delete all. Number of those that could not be; each is logged.
- * *retry: another try may help. operation: NULL at recovery.
+ * *retry: another try may help. operation: to show progress, or NULL.
  */
 unsigned vm_disks_release(struct daemon *daemon, struct operation *operation,
 	const struct intent *intent, bool *retry);

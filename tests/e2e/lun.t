@@ -184,9 +184,8 @@ running() { # kind
 	operation=$(field "[.items[] | select(.state == \"running\" and .kind == \"$1\")][0].id // empty")
 	[ -n "$operation" ]
 }
-progress_of() { api GET "/operations/$operation" && field .progress; }
 is_under_way() { # kind
-	running "$1" && [ "$(progress_of)" -ge 5 ]
+	running "$1" && api GET "/operations/$operation" && [ "$(field .progress)" -ge 5 ]
 }
 state_of() { api GET "/operations/$operation" && field .state; }
 has_ended() { [ "$(state_of)" != running ]; }
@@ -204,8 +203,8 @@ create_async big "$(lun wwn-0x6002)"
 is "a long create" "$status" 202
 ok "shows its progress" wait_for 20 is_under_way create
 kill -STOP "$(lease_run)"
-before=$(progress_of)
 api GET "/operations/$operation"
+before=$(field .progress)
 like "its phase" "$(field .phase)" "provision $by/wwn-0x6002"
 tap_result "$([ "$before" -lt 90 ]; echo $?)" "it is not at its end" "$before"
 api GET /vms
@@ -248,6 +247,8 @@ kill -STOP "$(lease_run)"
 api DELETE "/operations/$operation"
 refused "it cannot be cancelled" 422 'cannot be cancelled'
 ok "cut" restart
+ok "goes on while others are served" wait_for 20 is_under_way recover
+like "its phase" "$(field .phase)" "release $by/wwn-0x6002"
 ok "is finished" wait_for 60 nothing_left
 ok "all is clear" is_hole big
 daemon_stop
