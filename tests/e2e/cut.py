@@ -1,11 +1,12 @@
 #!/usr/bin/python3 -B
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""kill -9 at the n-th state-changing call. Usage: cut.py VIRTX STATE_DIR CUT GUEST_IMAGE SAMPLE SEED [KIND...]
+"""kill -9 at the n-th state-changing call. Usage: cut.py VIRTX STATE_DIR CUT GUEST_IMAGE SAMPLE SEED [KIND[:VICTIM]]...
 
 Walks n = 1, 2, ... until the operation completes, once the daemon killed, once its child, once both; a sample of
 those points unless SAMPLE is 0. Within 10 s of the next start the VM must be there or not, as a whole, with what was
-acknowledged, and the storage must hold what the VMs own and nothing else. A daemon whose child was killed says so
-and takes everything back itself. Prints "ok"/"not ok" lines, one per kind and victim, and "# figure" lines.
+acknowledged, and the storage must hold what the VMs own and nothing else; `virtx fsck` finds nothing. A daemon whose
+child was killed says so and takes everything back itself. CUT_HOST: further arguments of Host as JSON.
+Prints "ok"/"not ok" lines, one per kind and victim, and "# figure" lines.
 """
 import collections
 import glob
@@ -19,7 +20,7 @@ import struct
 import sys
 import time
 
-from host import CLOUD_INIT, Host, result, vmdef
+from host import CLOUD_INIT, Host, lease_of, result, vmdef
 
 VIRTX, STATE, CUT, GUEST, SAMPLE, SEED = sys.argv[1:5] + [int(sys.argv[5]), sys.argv[6]]
 RECOVERY_S = 10
@@ -97,9 +98,15 @@ def power_off(uuid):
         time.sleep(0.02)
 
 
-class Create:
-    """Disks thin and thick, qcow2 and raw, and an image that was there."""
-    name, victims = "create", VICTIMS
+class Operation:
+    """prepare(), call() with its answer, check() of what it left, finish(): the same once more, uncut."""
+    victims = VICTIMS
+    lost = set()  # files of a VM that libvirt does not know
+
+
+class Create(Operation):
+    """Disks thin and thick, qcow2 and raw, below folders that are made too, and an image that was there."""
+    name = "create"
 
     def __init__(self):
         self.number = 0
@@ -111,8 +118,7 @@ class Create:
         host.outside.add(host.datastore + "c-claimed.raw")
 
     def call(self):
-        disks = [disk("c/thin.qcow2"), disk("c/thick.qcow2", 2), disk("c/thin.raw"), disk("c/d/thick.raw", 2),
-                 disk("c-claimed.raw", 0)]
+        disks = [disk("c/thin.qcow2"), disk("c/d/thick.raw", 2), disk("c-claimed.raw", 0)]
         return "POST", "/vms", {"vmdef": vmdef("created", disks)}, {"Idempotency-Key": f"{SEED}-{self.number}"}
 
     def check(self, answer):
@@ -133,21 +139,20 @@ class Create:
         return ""
 
 
-class Update:
+class Update(Operation):
     """Adds and removes disks, takes one into management and lets one go."""
-    name, victims = "update", VICTIMS
+    name = "update"
 
     def __init__(self):
         shutil.copy(GUEST, host.datastore + "u-claimed.raw")
-        self.old = [disk("u/os.qcow2"), disk("u/gone.qcow2", 2), disk("u/gone.raw"), disk("u/freed.raw"),
-                    disk("u-claimed.raw", 0, 0)]
+        self.old = [disk("u/os.qcow2"), disk("u/gone/gone.qcow2", 2), disk("u/freed.raw"), disk("u-claimed.raw", 0, 0)]
         self.uuid = make("updated", self.old)
         self.old = self.disks()
         managed = {path: man for path, man in self.old.items() if "/u/gone" not in path}
         for path in managed:
             if not path.endswith("os.qcow2"):
                 managed[path] = 1 - managed[path]
-        self.new = {**managed, host.datastore + "u/new.qcow2": 1, host.datastore + "u/new/er.raw": 1}
+        self.new = {**managed, host.datastore + "u/new/new.raw": 1}
 
     def disks(self):
         definition = host.definition(self.uuid)
@@ -172,7 +177,7 @@ class Update:
 
     def check(self, answer):
         now = self.disks()
-        right = {204: [self.new], 0: [self.old, self.new]}.get(answer.status, [self.old])
+        right = {200: [self.new], 204: [self.new], 0: [self.old, self.new]}.get(answer.status, [self.old])
         return "" if now in right else f"answered {answer}, the disks are {now}"
 
     def finish(self, answer):
@@ -180,9 +185,9 @@ class Update:
         return "" if again.status == 204 and self.disks() == self.new else f"the retry answered {again}"
 
 
-class Delete:
+class Delete(Operation):
     """With its storage and its seed."""
-    name, victims = "delete", VICTIMS
+    name = "delete"
     uuid = None
 
     def prepare(self):
@@ -208,14 +213,14 @@ class Delete:
         return "" if again.status in (204, 404) and gone else f"the retry answered {again}"
 
 
-class Register:
+class Register(Operation):
     """A VM that libvirt lost."""
     name, victims = "register", ["daemon"]  # it has no child
 
     def __init__(self):
         before = host.listed()
         self.uuid = make("registered", [disk("r/os.qcow2"), disk("r/data.raw", 2)])
-        self.files = host.owned(before | {self.uuid}) - host.owned(before)
+        self.lost = host.owned(before | {self.uuid}) - host.owned(before)
 
     def prepare(self):
         host.kill()
@@ -228,30 +233,39 @@ class Register:
     def check(self, answer):
         there = self.uuid in host.listed()
         # As long as it is lost its files are the register's, which nobody can list.
-        host.outside = host.outside - self.files if there else host.outside | self.files
+        host.outside = host.outside - self.lost if there else host.outside | self.lost
         return "" if answer.status == 0 or there == (answer.status < 300) else f"answered {answer}, it is there: {there}"
 
     def finish(self, answer):
         again = host.request(*self.call())
-        host.outside -= self.files
+        host.outside -= self.lost
         return "" if again.status in (200, 201) and self.uuid in host.listed() else f"the retry answered {again}"
 
 
-class Boot:
+class Boot(Operation):
     """With cloud-init: the guest runs once or not at all, its seed stays with one that runs, and never in the definition."""
-    name, victims = "boot", VICTIMS
+    name = "boot"
 
     def __init__(self):
         self.uuid = make("booted", [disk("b/os.qcow2")])
+        self.lease = host.lease(lease_of(host.seed(self.uuid), host.datastore))
 
     def prepare(self):
-        """Nothing to do: finish() ends the guest."""
+        """Until nothing is left of the guest before: the lease of its seed goes when it has ended."""
+        host.outside.discard(self.lease)
+        end = time.monotonic() + RECOVERY_S
+        while host.difference():
+            if time.monotonic() > end:
+                sys.exit(f"after the guest: {host.difference()}")
+            time.sleep(0.05)
 
     def call(self):
         return "POST", f"/vms/{self.uuid}/runstate/boot", CLOUD_INIT
 
     def check(self, answer):
         runs, count = host.is_running(self.uuid), len(guests(self.uuid))
+        if runs:
+            host.outside.add(self.lease)
         # Its seed stays with a guest that was started; another start leaves the one of before, or none.
         (host.seeded.add if os.path.exists(host.seed(self.uuid)) else host.seeded.discard)(self.uuid)
         if count != int(runs) or (answer.status and runs != (answer.status == 204)):
@@ -276,7 +290,8 @@ def is_clear(answer):
 def wrong(operation, answer):
     """What is not as it should be, of everything that can be seen from outside."""
     running = [item for item in host.get("/operations")["items"] if item["state"] == "running"]
-    return (f"an operation still runs: {running}" if running else "") or operation.check(answer) or host.difference()
+    return (f"an operation still runs: {running}" if running else "") or operation.check(answer) or host.difference() or \
+        ("" if host.outside & operation.lost else host.fsck())
 
 
 class Walk:
@@ -327,35 +342,41 @@ class Walk:
             self.note(where, f"recovery took {took:.1f} s")
         self.note(where, problem or self.operation.finish(answer))
 
-    def run(self):
+    def run(self, count):
+        """All points, or SAMPLE ones of the `count` that there are as far as known; how many there are."""
+        self.count = count
+        if SAMPLE and not count:
+            self.once(0)
         if SAMPLE:
-            self.once(0)  # how many there are
             for at in sorted(random.sample(range(1, self.count + 1), min(SAMPLE, self.count))):
                 self.once(at)
         else:
-            at = 1
-            while self.once(at):
-                at += 1
-        what = f"{self.operation.name}, {self.victim} killed"
-        result(self.points > 0 and not self.violations, f"{what}: whole or not at all, at every call", self.violations)
-        print(f"# figure cut {self.operation.name} {self.victim}: {self.points} of {self.count} calls, "
-              f"{len(self.violations)} violations, slowest recovery {self.slowest:.2f} s, answers {dict(self.answers)}", flush=True)
-
+            while self.once(self.points + 1):
+                pass
+        what = f"{self.operation.name}, {self.victim} killed: whole or not at all, at every call"
+        result(self.points > 0 and not self.violations, what, self.violations)
+        print(f"# figure cut {self.operation.name} {self.victim}: {self.points} points, {len(self.violations)} violations, "
+              f"slowest recovery {self.slowest:.2f} s, answers {dict(self.answers)}", flush=True)
+        return self.count
 
 
 board = Board(STATE + ".board")
 random.seed(SEED)
-host = Host(VIRTX, STATE)
+host = Host(VIRTX, STATE, **json.loads(os.environ.get("CUT_HOST", "{}")))
 host.start()
 host.kill(signal.SIGTERM)
 host.command = [CUT, STATE + ".board"]
 host.start()
 print(f"# seed {SEED}")
-begin = time.monotonic()
 for kind in (Create, Update, Delete, Register, Boot):
-    if not sys.argv[7:] or kind.name in sys.argv[7:]:
-        subject = kind()
-        for who in subject.victims:
-            Walk(subject, who).run()
-        print(f"# figure cut {kind.name} took {time.monotonic() - begin:.0f} s")
+    chosen = [word.partition(":")[2] for word in sys.argv[7:] if word.partition(":")[0] == kind.name]
+    if sys.argv[7:] and not chosen:
+        continue
+    begin, calls = time.monotonic(), 0
+    subject = kind()
+    for who in subject.victims:
+        if chosen in ([], [""], [who]):
+            # Those of "both" are those of its child.
+            calls = Walk(subject, who).run(calls if who == "both" else 0)
+    print(f"# figure cut {kind.name} took {time.monotonic() - begin:.0f} s")
 result(host.kill(signal.SIGTERM) == 0, "the daemon ends in order")

@@ -36,11 +36,16 @@ def lease_of(path, datastore):
 
 
 class Host:
-    """start() after kill() is the restart under test. `command` goes before the program, `environment` is added to ours."""
+    """start() after kill() is the restart under test. `command` goes before the program, `environment` is added to ours.
 
-    def __init__(self, virtx, state, command=(), environment=None):
-        self.virtx, self.state = virtx, state
-        self.vms, self.datastore = state + "/vms", state + "/vms/ds/"
+    Beside a libvirtd: its folder of definitions, virtxd's vms_dir, and the options that virtxd and fsck need.
+    """
+
+    def __init__(self, virtx, state, command=(), environment=None, options=("--standalone",), vms=None, domains=None):
+        self.virtx, self.state, self.options = virtx, state, list(options)
+        self.vms = vms or state + "/vms"
+        self.datastore = self.vms + "/ds/"
+        self.domains = domains or state + "/qemu/etc/qemu"
         self.log = state + ".host.log"
         self.command, self.environment = list(command), environment or {}
         self.process = self.server = None
@@ -56,8 +61,8 @@ class Host:
         begin = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.command + [self.virtx, "virtxd", "--standalone", "--state-dir", self.state, "--listen",
-                                "127.0.0.1:0", "--virt-type", "qemu"],
+                self.command + [self.virtx, "virtxd", "--state-dir", self.state, "--listen", "127.0.0.1:0",
+                                "--virt-type", "qemu"] + self.options,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment})
         while time.monotonic() < begin + deadline_s and self.process.poll() is None:
             ready = re.search(rb"^.*ready .*address=([0-9.:]+)", self.read_log(at), re.M)
@@ -105,7 +110,7 @@ class Host:
     def stored_domains(self):
         """The persistent definitions, as text."""
         found = {}
-        for path in glob.glob(self.state + "/qemu/etc/qemu/*.xml"):
+        for path in glob.glob(self.domains + "/*.xml"):
             with open(path, encoding="utf-8") as file:
                 found[path] = file.read()
         return found
@@ -131,6 +136,9 @@ class Host:
         """Every file that the storage must hold for these VMs."""
         folder = f"{self.vms}/xml/{self.uuid()}"
         files = {self.vms + "/.virtx-cluster", folder + "/.lock"}
+        # Of a cluster, and of a host under sanlock.
+        files |= {path for path in (self.vms + "/.virtx-key", folder + "/lockid", self.vms + "/lock/__VIRTX__DISKS__")
+                  if os.path.exists(path)}
         files |= {self.seed(uuid) for uuid in self.seeded if uuid in vms}
         for uuid in vms:
             files |= {f"{folder}/{uuid}.xml", self.lease("vm-" + uuid)}
@@ -155,3 +163,9 @@ class Host:
         """What is wrong with the storage; "" if nothing is."""
         must, have = self.owned(self.listed()) - self.outside, self.present() - self.outside
         return "" if must == have else f"left: {sorted(have - must)} missing: {sorted(must - have)}"
+
+    def fsck(self):
+        """What the independent checker finds; "" if nothing."""
+        done = subprocess.run([self.virtx, "fsck", "--state-dir", self.state] + self.options,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return "" if done.returncode == 0 else f"fsck: {done.returncode} {done.stdout}{done.stderr}"
