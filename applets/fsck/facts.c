@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 
+#define WEIGHT_MAX  ((size_t)512 * 1024 * 1024)
 #define RECORDS_MAX (8 * 1024 * 1024) /* bytes, as operations.c reads them */
 
 void *facts_grow(void **list, size_t *n, size_t size)
@@ -24,6 +25,23 @@ void *facts_grow(void **list, size_t *n, size_t size)
 	char *added = (char *)*list + size * (*n)++;
 	memset(added, 0, size);
 	return added;
+}
+
+bool facts_are_full(struct facts *facts)
+{
+	if (facts->weight < WEIGHT_MAX)
+		return false;
+	/* Once. */
+	if (facts->weight != SIZE_MAX)
+		facts_note_unseen(facts, "all of the storage: there is too much of it");
+	facts->weight = SIZE_MAX;
+	return true;
+}
+
+static void add_weight(struct facts *facts, size_t bytes)
+{
+	if (facts->weight < WEIGHT_MAX)
+		facts->weight += bytes;
 }
 
 void facts_note_unseen(struct facts *facts, const char *format, ...)
@@ -42,6 +60,7 @@ struct fact_item *facts_add_item(struct facts *facts, enum fact_kind kind, const
 
 	item->kind = kind;
 	item->path = xstrdup(path);
+	add_weight(facts, sizeof(*item) + strlen(path));
 	return item;
 }
 
@@ -99,6 +118,7 @@ void facts_read_xml(struct facts *facts, struct fact_vm *vm, const char *xml)
 	memcpy(vm->holds, reading.uuid, sizeof(vm->holds));
 	free(vm->name);
 	vm->name = xstrdup(reading.def.name);
+	add_weight(facts, sizeof(*vm) + strlen(vm->name));
 	vm->foreign = reading.foreign;
 	for (size_t i = 0; i < reading.def.n_disks; i++) {
 		const struct disk *disk = &reading.def.disks[i];
@@ -108,6 +128,7 @@ void facts_read_xml(struct facts *facts, struct fact_vm *vm, const char *xml)
 		struct fact_disk *fact =
 			facts_grow((void **)&vm->disks, &vm->n_disks, sizeof(*vm->disks));
 		fact->path = xstrdup(disk->path);
+		add_weight(facts, sizeof(*fact) + sizeof(struct fact_claim) + strlen(disk->path));
 		fact->managed = disk->man == DISK_MANAGED;
 		disk_lease_name(disk, vms_dir, fact->lease);
 	}
@@ -149,7 +170,7 @@ static void add_claims(struct facts *facts, const struct fact_vm *vms, size_t n)
 		/* An entry that holds another VM says nothing. */
 		for (size_t j = 0; j < vms[i].n_disks && str_equal(vms[i].holds, vms[i].uuid); j++)
 			*(struct fact_claim *)facts_add(&facts->claims) =
-				(struct fact_claim){&vms[i], &vms[i].disks[j]};
+				(struct fact_claim){.vm = &vms[i], .disk = &vms[i].disks[j]};
 }
 
 /* Which file of the datastore a lease belongs to. */
@@ -285,6 +306,7 @@ int facts_gather(struct facts *facts, const struct settings *settings, bool keep
 	add_claims(facts, facts->domains.list, facts->domains.n);
 	sort(&facts->claims, compare_claims);
 	match_images(facts);
+	facts_look_at_images(facts);
 	return 0;
 }
 

@@ -90,10 +90,15 @@ struct fact_record {
 	char *kind;
 };
 
+/* FACT_UNKNOWN: a path outside the datastore, of another host's VM; or it cannot be looked at. */
+enum fact_image { FACT_UNKNOWN, FACT_THERE, FACT_GONE, FACT_NO_FILE };
+
 /* A disk that a definition names: of all VMs, sorted by lease, VM. */
 struct fact_claim {
 	const struct fact_vm *vm;
 	const struct fact_disk *disk;
+	enum fact_image image;  /* what lies at its path */
+	uint64_t device, inode; /* where it is there: of a device its number and 0 */
 };
 
 #define FACTS_LIST(type)    \
@@ -119,6 +124,7 @@ struct facts {
 	FACTS_LIST(struct fact_item) items;
 	FACTS_LIST(struct fact_record) records;
 	FACTS_LIST(struct fact_claim) claims;
+	size_t weight; /* bytes of what is remembered, roughly */
 	size_t n_images;
 	uint64_t image_bytes; /* that they take */
 };
@@ -143,7 +149,10 @@ void facts_read_locks(struct facts *facts);
 void facts_read_datastore(struct facts *facts);
 void facts_read_domains(struct facts *facts);
 void facts_read_records(struct facts *facts);
+void facts_look_at_images(struct facts *facts);
 
+/* True when there is more than anybody has: then it is in `unseen`, and reading ends. */
+bool facts_are_full(struct facts *facts);
 void facts_note_unseen(struct facts *facts, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* Fills a VM's definition from its XML; sets bad when it cannot be read. */

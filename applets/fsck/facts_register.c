@@ -83,6 +83,8 @@ static int visit_name(void *context, int dir, const char *name)
 	const char *rest = split_name(name, uuid);
 	cleanup_free char *path = xasprintf(STORE_REGISTER "/%s/%s", visit->host.uuid, name);
 
+	if (facts_are_full(visit->facts))
+		return 1;
 	if (rest && str_equal(rest, ".xml")) {
 		read_entry(visit, uuid);
 		facts_check_mode(visit->facts, dir, name, path, STORE_MODE_FILE, false);

@@ -92,6 +92,8 @@ static int visit_lock(void *context, int locks, const char *name)
 	struct stat info;
 	struct error err = {0};
 
+	if (facts_are_full(facts))
+		return 1;
 	if (str_equal(name, LEASE_LOCKSPACE) ||
 		fstatat(locks, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
@@ -104,6 +106,7 @@ static int visit_lock(void *context, int locks, const char *name)
 	}
 	struct fact_lease *lease = facts_add(&facts->leases);
 	lease->name = xstrdup(name);
+	facts->weight += sizeof(*lease) + strlen(name);
 	if (lease_owner(facts->store, name, lease->owner, &err) < 0 ||
 		check_resource(facts, name, &err) < 0)
 		lease->bad = xstrdup(err.message);
@@ -211,6 +214,8 @@ static int visit_image(void *context, int dir, const char *name)
 	char vm[UUID_TEXT_SIZE] = "";
 	struct stat info;
 
+	if (facts_are_full(walk->facts))
+		return 1;
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	if (is_image_temporary(name, vm))
@@ -291,4 +296,42 @@ void facts_read_datastore(struct facts *facts)
 	struct walk top = {facts, ".", 0};
 
 	walk_folder(&top, store_root(facts->store), STORE_DATASTORE, STORE_DATASTORE, visit_top);
+}
+
+/*
+ * What lies at a disk's path. Below the datastore through no link; elsewhere (LUNs, .iso files)
+ * only what this host can see of its own VMs.
+ */
+static enum fact_image look_at(const struct facts *facts, struct fact_claim *claim)
+{
+	const char *vms_dir = store_vms_dir(facts->store);
+	size_t len = strlen(vms_dir);
+	const char *path = claim->disk->path;
+	struct stat info;
+	int found;
+
+	if (str_starts_with(path, vms_dir) && path[len] == '/') {
+		cleanup_close int fd =
+			beneath_open_raw(store_root(facts->store), path + len + 1, O_PATH);
+		if (fd < 0 && (errno == ELOOP || errno == ENOTDIR || errno == EXDEV))
+			return FACT_NO_FILE;
+		found = fd < 0 ? -1 : fstat(fd, &info);
+		if (found == 0 && !S_ISREG(info.st_mode))
+			return FACT_NO_FILE;
+	} else if (str_equal(claim->vm->host, facts->host)) {
+		found = stat(path, &info);
+	} else {
+		return FACT_UNKNOWN;
+	}
+	if (found < 0)
+		return errno == ENOENT ? FACT_GONE : FACT_UNKNOWN;
+	claim->device = S_ISBLK(info.st_mode) ? info.st_rdev : info.st_dev;
+	claim->inode = S_ISBLK(info.st_mode) ? 0 : info.st_ino;
+	return FACT_THERE;
+}
+
+void facts_look_at_images(struct facts *facts)
+{
+	for (size_t i = 0; i < facts->claims.n; i++)
+		facts->claims.list[i].image = look_at(facts, &facts->claims.list[i]);
 }

@@ -78,8 +78,9 @@ rule_check check_lockspace, check_bad_lease, check_orphan_lease, check_orphan_im
 	check_unused_lease, check_seed_lease, check_no_lease, check_wrong_owner, check_shared_disk,
 	check_no_vm_lease, check_lease_temporary;
 /* rules_storage.c */
-rule_check check_missing_image, check_bad_image, check_missing_unmanaged, check_image_temporary,
-	check_orphan_seed, check_seed_readable, check_seed_defined, check_unreferenced;
+rule_check check_missing_image, check_bad_image, check_same_storage, check_missing_unmanaged,
+	check_image_temporary, check_orphan_seed, check_seed_readable, check_seed_defined,
+	check_unreferenced;
 /* repair.c */
 rule_repair repair_mode, repair_entry, repair_lockid, repair_lease, repair_make_lease,
 	repair_temporary, repair_lease_temporary, repair_seed;

@@ -3,48 +3,23 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "rules.h"
-#include "storage/beneath.h"
 
-#include <errno.h>
-#include <fcntl.h>
-
-enum image_state { IMAGE_THERE, IMAGE_MISSING, IMAGE_BAD, IMAGE_UNKNOWN };
-
-/*
- * What lies at a disk's path. Below the datastore through no link; elsewhere (LUNs, .iso files)
- * only what this host can see of its own VMs.
- */
-static enum image_state look_at(const struct facts *facts, const struct fact_claim *claim)
+static bool is_same_disk(const struct fact_claim *one, const struct fact_claim *other)
 {
-	const char *vms_dir = store_vms_dir(facts->store);
-	size_t len = strlen(vms_dir);
-	const char *path = claim->disk->path;
-	struct stat info;
-
-	if (!str_starts_with(path, vms_dir) || path[len] != '/') {
-		if (!str_equal(claim->vm->host, facts->host))
-			return IMAGE_UNKNOWN;
-		return stat(path, &info) == 0 || errno != ENOENT ? IMAGE_THERE : IMAGE_MISSING;
-	}
-	cleanup_close int fd = beneath_open_raw(store_root(facts->store), path + len + 1, O_PATH);
-	if (fd < 0)
-		return errno == ENOENT                                        ? IMAGE_MISSING
-		       : errno == ELOOP || errno == ENOTDIR || errno == EXDEV ? IMAGE_BAD
-									      : IMAGE_UNKNOWN;
-	return fstat(fd, &info) == 0 && S_ISREG(info.st_mode) ? IMAGE_THERE : IMAGE_BAD;
+	return str_equal(one->vm->uuid, other->vm->uuid) &&
+	       str_equal(one->disk->path, other->disk->path);
 }
 
+/* Foreign domains are nobody's business here. */
 static void check_images(const struct facts *facts, struct findings *findings, bool managed,
-	enum image_state state, const char *text)
+	enum fact_image image, const char *text)
 {
 	for (size_t i = 0; i < facts->claims.n; i++) {
 		const struct fact_claim *claim = &facts->claims.list[i];
-		bool again = i > 0 && str_equal(claim[-1].vm->uuid, claim->vm->uuid) &&
-			     str_equal(claim[-1].disk->path, claim->disk->path);
 
-		if (again || claim->vm->foreign ||
-			(claim->disk->managed != managed && state != IMAGE_BAD) ||
-			look_at(facts, claim) != state)
+		if (claim->image != image || claim->vm->foreign ||
+			(claim->disk->managed != managed && image == FACT_GONE) ||
+			(i > 0 && is_same_disk(claim - 1, claim)))
 			continue;
 		cleanup_free char *name = facts_name_vm(facts, claim->vm->uuid);
 		finding_add(
@@ -54,17 +29,54 @@ static void check_images(const struct facts *facts, struct findings *findings, b
 
 void check_missing_image(const struct facts *facts, struct findings *findings)
 {
-	check_images(facts, findings, true, IMAGE_MISSING, "there is no such image");
+	check_images(facts, findings, true, FACT_GONE, "there is no such image");
 }
 
 void check_missing_unmanaged(const struct facts *facts, struct findings *findings)
 {
-	check_images(facts, findings, false, IMAGE_MISSING, "there is no such file");
+	check_images(facts, findings, false, FACT_GONE, "there is no such file");
 }
 
 void check_bad_image(const struct facts *facts, struct findings *findings)
 {
-	check_images(facts, findings, true, IMAGE_BAD, "it is no plain file, or behind a link");
+	check_images(facts, findings, true, FACT_NO_FILE, "it is no plain file, or behind a link");
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct fact_claim *left = *(const struct fact_claim *const *)a;
+	const struct fact_claim *right = *(const struct fact_claim *const *)b;
+
+	if (left->device != right->device)
+		return left->device < right->device ? -1 : 1;
+	if (left->inode != right->inode)
+		return left->inode < right->inode ? -1 : 1;
+	return strcmp(left->disk->lease, right->disk->lease);
+}
+
+/* Managed disks that are one file or device and have several leases. */
+void check_same_storage(const struct facts *facts, struct findings *findings)
+{
+	cleanup_free const struct fact_claim **sorted =
+		xcalloc(facts->claims.n + 1, sizeof(*sorted));
+	size_t n = 0;
+
+	for (size_t i = 0; i < facts->claims.n; i++)
+		if (facts->claims.list[i].image == FACT_THERE &&
+			facts->claims.list[i].disk->managed)
+			sorted[n++] = &facts->claims.list[i];
+	qsort(sorted, n, sizeof(*sorted), compare_places);
+	for (size_t i = 1; i < n; i++) {
+		const struct fact_claim *one = sorted[i - 1], *other = sorted[i];
+
+		if (one->device != other->device || one->inode != other->inode ||
+			str_equal(one->disk->lease, other->disk->lease))
+			continue;
+		cleanup_free char *name = facts_name_vm(facts, one->vm->uuid);
+		finding_add(findings, other->disk->path, other->vm->uuid,
+			"it is the same storage as %s of %s, with another lease", one->disk->path,
+			name);
+	}
 }
 
 void check_image_temporary(const struct facts *facts, struct findings *findings)

@@ -158,6 +158,7 @@ case_of wrong-owner "own_lease $l $db"
 case_of wrong-owner "own_lease $l $ghost"
 case_of wrong-owner "own_lease vm-$web $db"
 case_of shared-disk "change_both $db s#/db.raw#/web/data.raw#" 'unused-lease wrong-owner'
+case_of same-storage 'ln -f ds/db.raw ds/web/data.raw'
 case_of missing-image 'rm ds/web/data.raw'
 case_of bad-image 'mv ds/web/data.raw x; ln -s ../../x ds/web/data.raw'
 case_of bad-image 'mv ds/web x; ln -s ../x ds/web'
@@ -216,6 +217,14 @@ ask n >"$work/out"
 is "no is no" "$(fsck_words)" no-lease
 ask y >"$work/out"
 is "yes is yes" "$(fsck_words)" ''
+
+# More folders below each other than anybody makes are not followed for ever.
+fresh
+(cd "$state/vms/ds" && for i in $(seq 70); do mkdir d && cd d || exit; done)
+fsck >"$work/out"
+is "endless folders: exit status" $? 2
+like "endless folders: why" "$(cat "$work/out")" '^WARN  unseen .*more than 64 folders deep'
+fresh
 
 # Hostile names reach a terminal as text.
 printf x >"$state/vms/ds/"$'a\e[2Jb\n'

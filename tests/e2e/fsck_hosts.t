@@ -64,7 +64,7 @@ run_on virt1 virsh -q -c "$(host_uri virt1)" destroy "$web" >/dev/null
 rm -rf "$vms/ds/ci/$web"
 is "the lease of a seed" "$(found virt1)" seed-lease
 is "is none of the other host's business" "$(found virt2)" ''
-rm -r "$lock/$(lease_of data.raw)"
+rm -r "${lock:?}/$(lease_of data.raw)"
 is "a lease is missing" "$(found virt1)" 'no-lease seed-lease'
 fsck_on virt1 --repair --yes >"$work/out"
 is "both are repaired" "$? $(found virt1)" '0 '
@@ -75,7 +75,7 @@ like "sanlock knows the new one" "$(sanlock direct read_leader -r "$space:$(leas
 file=$lock/$(lease_of data.raw)/$(lease_of data.raw)
 head -c 512 /dev/zero | dd of="$file" conv=notrunc status=none
 is "a lease that sanlock did not format" "$(found virt1)" bad-lease
-rm -r "$lock/$(lease_of data.raw)"
+rm -r "${lock:?}/$(lease_of data.raw)"
 fsck_on virt1 --repair --yes >"$work/out"
 is "made anew" "$? $(found virt1)" '0 '
 chgrp root "$lock/$space"
