@@ -16,6 +16,7 @@
 #include "storage/lease_private.h"
 #include "storage/lock_manager.h"
 #include "storage/store_private.h"
+#include "storage/work.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -194,17 +195,30 @@ int lease_create(const struct store *store, const char *name, const char *owner,
 	return fsync(locks) < 0 ? beneath_fail(err, "sync the directory of the lease", name) : 0;
 }
 
+struct sweep {
+	const char *prefix;
+	struct error *err;
+};
+
 static int sweep_temporary(void *context, int dir, const char *name)
 {
-	struct error ignored = {0};
+	const struct sweep *sweep = context;
 
-	/* What cannot be removed now is tried again the next time. */
-	if (str_starts_with(name, context))
-		beneath_remove_tree(dir, name, &ignored);
-	return 0;
+	return str_starts_with(name, sweep->prefix) ? beneath_remove_tree(dir, name, sweep->err)
+						    : 0;
 }
 
-/* 1: the resource is the owner's and nobody works under it; 0: there is none; -1: hands off. */
+/* Removes the owner's temporary directories of a lease. */
+static int sweep(int locks, const char *name, const char *owner, struct error *err)
+{
+	cleanup_free char *prefix = temporary_prefix(name, owner);
+	struct sweep sweep = {prefix, err};
+
+	return beneath_each(locks, sweep_temporary, &sweep, err);
+}
+
+/* 1: the resource is the owner's and nobody works under it now; 0: there is none; -1: hands off.
+ */
 static int check_removable(
 	const struct store *store, const char *name, const char *owner, struct error *err)
 {
@@ -225,27 +239,52 @@ static int check_removable(
 	return ops->check_free(store->root, fd, name, err) < 0 ? -1 : 1;
 }
 
-int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err)
+int lease_take_away(int root, const char *name, const char *owner, struct error *err)
 {
 	char suffix[FILE_SUFFIX_SIZE];
+	cleanup_close int locks = beneath_open_dir(root, STORE_LOCKS, err);
 
+	if (locks < 0)
+		return -1;
+	file_random_suffix(suffix);
+	cleanup_free char *prefix = temporary_prefix(name, owner);
+	cleanup_free char *temp = xasprintf("%s%s", prefix, suffix);
+	if (renameat(locks, name, locks, temp) < 0)
+		return errno == ENOENT ? 0 : beneath_fail(err, "remove the lease", name);
+	return fsync(locks) < 0 ? beneath_fail(err, "sync the directory of the lease", name) : 0;
+}
+
+/* Takes it away while it is held: what is free now may be another host's a moment later. */
+static int hold_and_take_away(
+	const struct store *store, const char *name, const char *owner, struct error *err)
+{
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
+	const struct work work = {
+		.kind = WORK_DROP, .device = -1, .vm = owner, .lease = name, .path = name};
+	uint8_t lvb[LEASE_SECTOR];
+
+	if (!ops->held_by_file)
+		return work_run(store, &work, NULL, NULL, err);
+	cleanup_close int fd = lease_open(store->root, name, err);
+	if (fd < 0 || ops->hold(store->root, fd, name, lvb, err) < 0)
+		return -1;
+	return lease_take_away(store->root, name, owner, err);
+}
+
+int lease_remove(const struct store *store, const char *name, const char *owner, struct error *err)
+{
 	if (check_name(name, err) < 0 || store_check_uuid("the owner", owner, err) < 0)
 		return -1;
 	cleanup_close int locks = store_open_dir(store, STORE_LOCKS, err);
 	if (locks < 0)
 		return -1;
-	cleanup_free char *prefix = temporary_prefix(name, owner);
-	if (beneath_each(locks, sweep_temporary, prefix, err) < 0)
+	if (sweep(locks, name, owner, err) < 0)
 		return -1;
 	int removable = check_removable(store, name, owner, err);
 	if (removable <= 0)
 		return removable;
-	file_random_suffix(suffix);
-	cleanup_free char *temp = xasprintf("%s%s", prefix, suffix);
-	/* Gone in one step; a cut afterwards leaves a temporary directory of this owner. */
-	if (renameat(locks, name, locks, temp) < 0)
-		return errno == ENOENT ? 0 : beneath_fail(err, "remove the lease", name);
-	if (fsync(locks) < 0)
-		return beneath_fail(err, "sync the directory of the lease", name);
-	return beneath_remove_tree(locks, temp, err);
+	if (hold_and_take_away(store, name, owner, err) < 0)
+		return -1;
+	/* A cut before this leaves a temporary directory of this owner. */
+	return sweep(locks, name, owner, err);
 }

@@ -98,6 +98,7 @@ static int local_check_held(struct error *err)
 }
 
 const struct lock_manager_ops lock_manager_local = {
+	.held_by_file = true,
 	.prepare = local_prepare,
 	.format = local_format,
 	.check_free = local_check_free,

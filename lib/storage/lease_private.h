@@ -23,6 +23,12 @@ int lease_read_owner(
  * errno. */
 int lease_open_to_sanlock(int dir, int fd);
 
+/*
+ * Takes the owner's lease, which the caller holds, out of the way in one step: it becomes one of
+ * his temporary directories. Durable; one that is gone is a success.
+ */
+int lease_take_away(int root, const char *name, const char *owner, struct error *err);
+
 /* ERR_LEASE: whose it is. */
 int lease_fail_foreign(
 	const struct store *store, const char *name, const char *holder, struct error *err);

@@ -14,6 +14,7 @@
 
 /* root is VMS; fd a resource file, NAME, open for reading and writing. */
 struct lock_manager_ops {
+	bool held_by_file; /* whoever has the file open holds the lease, and no process is killed */
 	/* Makes VMS/lock when it is missing, unless that has to wait (lockspace.h). */
 	int (*prepare)(int root, struct error *err);
 	/* Formats a new, empty resource; the LVB comes after. */
@@ -28,8 +29,8 @@ struct lock_manager_ops {
 		char host[static LOCKSPACE_HOST_SIZE], struct error *err);
 	/*
 	 * Takes the resource for this process until it exits (or closes fd and its copies), and
-	 * reads its LVB: ERR_BUSY when another holds it. Only in lease-run: sanlock kills the
-	 * process that holds when the lockspace is lost.
+	 * reads its LVB: ERR_BUSY when another holds it. Only in lease-run, unless held_by_file:
+	 * sanlock kills the process that holds when the lockspace is lost.
 	 */
 	int (*hold)(int root, int fd, const char *name, uint8_t lvb[static LEASE_SECTOR],
 		struct error *err);

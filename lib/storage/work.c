@@ -19,7 +19,7 @@
 #define LOST_PAUSE_MS 50
 
 static const char *const kind_names[] = {
-	[WORK_MAKE] = "make", [WORK_REMOVE] = "remove", [WORK_WIPE] = "wipe"};
+	[WORK_MAKE] = "make", [WORK_REMOVE] = "remove", [WORK_WIPE] = "wipe", [WORK_DROP] = "drop"};
 
 /* The order of the command line, for both sides. */
 enum {

@@ -19,7 +19,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum work_kind { WORK_MAKE, WORK_REMOVE, WORK_WIPE };
+enum work_kind {
+	WORK_MAKE,
+	WORK_REMOVE,
+	WORK_WIPE,
+	WORK_DROP, /* the lease itself is taken out of the way (lease_private.h) */
+};
 
 struct work {
 	enum work_kind kind;
@@ -28,7 +33,7 @@ struct work {
 	int go;                   /* read end of the go pipe; only WORK_MAKE reads it */
 	int device;               /* WORK_WIPE: the LUN, open for writing; -1 otherwise */
 	const char *vm;           /* who must own the leases */
-	const char *lease;        /* of the disk */
+	const char *lease;        /* of the disk; WORK_DROP: any of the VM's */
 	const char *path;         /* of the image, below the datastore; of a LUN for messages */
 	enum disk_prov prov;      /* WORK_MAKE, WORK_WIPE: thin or thick */
 	int32_t size_mib;         /* WORK_MAKE */

@@ -61,7 +61,7 @@ static int hold_leases(const struct work *work, struct error *err)
 	if (hold_lease(work, vm_lease, err) < 0 && err->code != ERR_NOT_FOUND)
 		return -1;
 	error_clear(err);
-	return hold_lease(work, work->lease, err);
+	return str_equal(work->lease, vm_lease) ? 0 : hold_lease(work, work->lease, err);
 }
 
 static __attribute__((format(printf, 2, 3))) void say(
@@ -307,7 +307,9 @@ int work_perform(const struct work *work, const struct work_report *report, stru
 	case WORK_REMOVE:
 		return remove_image(ds, work, err);
 	case WORK_WIPE:
+		return wipe_device(work, report, err);
+	case WORK_DROP:
 		break;
 	}
-	return wipe_device(work, report, err);
+	return lease_take_away(work->root, work->lease, work->vm, err);
 }
