@@ -316,5 +316,6 @@ int main(int argc, char **argv)
 	serve(control);
 	fuse_session_unmount(store.session);
 	fuse_session_destroy(store.session);
+	fuse_opt_free_args(&args);
 	return 0;
 }
