@@ -62,7 +62,7 @@ class Operation(threading.Thread):
 
 def more_operations(other):
     """What else the storage is asked for: creates, an update, a boot, a register."""
-    calls = [("POST", "/vms", walker.create_body()) for _ in range(4)]
+    calls = [("POST", "/vms", walker.create_body()) for _ in range(3)]
     calls.append(("POST", f"/vms/{other}/runstate/boot", CLOUD_INIT))
     calls.append(("PUT", f"/vms/{other}/register", {}))
     calls.append(("DELETE", "/vms/" + other, {"deletestorage": True}))
