@@ -3,66 +3,14 @@
 # LUNs: made, claimed, cleared and given back, under all their names, cancelled and cut. Loop devices
 # with names below a /dev/disk/by-id of this test's own; a loop device cannot be passed through, so
 # no guest boots.
-[ "$(id -u)" -ne 0 ] || [ -n "${LUN_NAMESPACE:-}" ] ||
-	LUN_NAMESPACE=1 exec unshare -m --propagation private "$0" "$@"
+[ "$(id -u)" -ne 0 ] || [ "$(readlink "/proc/self/ns/mnt")" != "$(readlink "/proc/$PPID/ns/mnt")" ] ||
+	exec unshare -m --propagation private "$0" "$@"
 . tests/e2e/lib.sh
+. tests/e2e/lun.sh
 [ "$(id -u)" -eq 0 ] || skip_all "needs root: loop devices and a mount namespace"
 
-# A /dev with the nodes of the true one, and a by-id in it.
-make_dev() {
-	mkdir "$work/dev" && mount --rbind /dev "$work/dev" && mount -t tmpfs none /dev || return 1
-	local node
-	for node in "$work"/dev/*; do
-		if [ -d "$node" ] && [ ! -L "$node" ]; then
-			mkdir "/dev/${node##*/}" && mount --rbind "$node" "/dev/${node##*/}" || return 1
-		else
-			cp -a "$node" /dev/ || return 1
-		fi
-	done
-	rm -rf /dev/disk
-	mkdir -p /dev/disk/by-id
-}
 must "a /dev" make_dev
-by=/dev/disk/by-id
-declare -A loop_of
-# A LUN of that many MiB, full of what a tenant wrote: its file $work/NAME, its loop ${loop_of[NAME]}.
-lun_make() { # name MiB
-	truncate -s "${2}M" "$work/$1"
-	write_data "$1"
-	local node attempt
-	for attempt in 1 2 3 4 5; do
-		node=$(losetup -f) && { [ -b "$node" ] || mknod "$node" b 7 "${node#/dev/loop}"; } &&
-			losetup --direct-io=on "$node" "$work/$1" && break
-	done
-	loop_of[$1]=$node
-}
-write_data() { # name: at its beginning, in the middle and at its end
-	local bytes part
-	bytes=$(stat -c %s "$work/$1")
-	for part in 0 $((bytes / 2)) $((bytes - 1048576)); do
-		yes "secret of a tenant" | head -c 1048576 | dd of="$work/$1" bs=64K seek="$part" oflag=seek_bytes conv=notrunc status=none
-	done
-	[ -z "${loop_of[$1]:-}" ] || blockdev --flushbufs "${loop_of[$1]}"
-}
-name() { ln -s "../../${loop_of[$1]##*/}" "$by/$2"; } # lun name
-luns_cleanup() {
-	local node
-	! mountpoint -q "$work/mnt" || umount "$work/mnt"
-	for node in "${loop_of[@]}"; do losetup -d "$node"; done
-	umount -R -l /dev
-	umount -R -l "$work/dev"
-}
-cleanup_hooks+=(luns_cleanup)
-is_clear() { cmp -n "$(stat -c %s "$work/$1")" "$work/$1" /dev/zero; }
-is_hole() { [ "$(stat -c %b "$work/$1")" -le 64 ]; } # reads as zeros, and takes no time to read
-has_data() { # lun
-	[ "$(grep -ac 'secret of a tenant' "$work/$1")" -ge 150000 ]
-}
-refused() { # what status regex
-	is "$1: $2" "$status" "$2"
-	like "$1: why" "$(field .detail)" "$3"
-}
-lun() { disk "$by/$1" 2 1 "${2:-1}" "${3:-1}" "${4:-0}"; } # name man prov size
+
 create() { create_vm < <(definition "$1" 32 "$2" "${3:-[]}"); }
 update() { # vm filter [deletestorage]
 	api GET "/vms/$1"
@@ -179,25 +127,11 @@ ok "nothing is left" nothing_left
 # Large ones, so that there is time. Stopped in the middle: lease-run waits in front of its next piece.
 lun_make big 49152
 name big wwn-0x6002
-running() { # kind
-	api GET /operations
-	operation=$(field "[.items[] | select(.state == \"running\" and .kind == \"$1\")][0].id // empty")
-	[ -n "$operation" ]
-}
-is_under_way() { # kind
-	running "$1" && api GET "/operations/$operation" && [ "$(field .progress)" -ge 5 ]
-}
 state_of() { api GET "/operations/$operation" && field .state; }
 has_ended() { [ "$(state_of)" != running ]; }
 lease_run() { pgrep -P "$daemon_pid" -f 'lease-run wipe'; }
 first_is_clear() { cmp -n 1048576 "$work/$1" /dev/zero; }
 last_has_data() { tail -c 1048576 "$work/$1" | grep -q 'secret of a tenant'; }
-api_async() { # method target json
-	curl_options=(-H 'Prefer: respond-async')
-	api "$@"
-	curl_options=()
-}
-create_async() { api_async POST /vms "$(definition "$1" 32 "$2" | jq -c '{vmdef: ., host: ""}')"; }
 
 create_async big "$(lun wwn-0x6002)"
 is "a long create" "$status" 202
