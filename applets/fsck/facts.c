@@ -76,27 +76,22 @@ bool facts_is_served(const struct facts *facts, const char *host)
 }
 
 /* The group of sanlock's daemon, where the lock manager is that and there is one. */
-static bool sanlock_group(const struct facts *facts, gid_t *gid)
+static void find_sanlock_group(struct facts *facts)
 {
-	struct group group, *found = NULL;
-	char buffer[4096];
+	const struct group *group = getgrnam("sanlock");
 
-	if (facts->settings->lock_manager != LOCK_MANAGER_SANLOCK ||
-		getgrnam_r("sanlock", &group, buffer, sizeof(buffer), &found) != 0 || !found)
-		return false;
-	*gid = group.gr_gid;
-	return true;
+	facts->has_group = group && facts->settings->lock_manager == LOCK_MANAGER_SANLOCK;
+	facts->group = group ? group->gr_gid : 0;
 }
 
 void facts_check_mode(struct facts *facts, int dir, const char *name, const char *path,
 	mode_t wanted, bool of_sanlock)
 {
 	struct stat info;
-	gid_t gid;
 
 	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(info.st_mode))
 		return;
-	bool group = of_sanlock && sanlock_group(facts, &gid) && info.st_gid != gid;
+	bool group = of_sanlock && facts->has_group && info.st_gid != facts->group;
 	if ((info.st_mode & 07777) == wanted && !group)
 		return;
 	struct fact_item *item = facts_add_item(facts, FACT_MODE, path);
@@ -290,6 +285,7 @@ int facts_gather(struct facts *facts, const struct settings *settings, bool keep
 	}
 	if (store_is_served(facts->store, facts->host, keep, &facts->own_served, &cause) < 0)
 		facts_note_unseen(facts, "whether a virtxd runs: %s", cause.message);
+	find_sanlock_group(facts);
 	/* What an operation that goes on is doing shows in its intent: looked for before and after.
 	 */
 	facts_read_intents(facts);

@@ -113,8 +113,10 @@ struct facts {
 	char host[UUID_TEXT_SIZE]; /* this one */
 	char *bad_marker, *bad_key, *bad_lockspace;
 	bool domains_seen;
-	bool served;               /* a virtxd runs for some host */
-	bool own_served;           /* for this one */
+	bool served;     /* a virtxd runs for some host */
+	bool own_served; /* for this one */
+	bool has_group;
+	gid_t group;               /* of sanlock, where leases must have it */
 	FACTS_LIST(char *) unseen; /* what could not be looked at, and why */
 	FACTS_LIST(struct fact_host) hosts;
 	FACTS_LIST(struct fact_vm) entries; /* sorted by UUID, host */

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 
 #define OLD_S 600
@@ -71,7 +70,6 @@ static int open_subject(
 int repair_mode(const struct facts *facts, const struct finding *finding, struct error *err)
 {
 	const struct fact_item *item = NULL;
-	struct group *sanlock = getgrnam("sanlock");
 
 	for (size_t i = 0; i < facts->items.n && !item; i++)
 		if ((facts->items.list[i].kind == FACT_MODE ||
@@ -82,7 +80,7 @@ int repair_mode(const struct facts *facts, const struct finding *finding, struct
 		beneath_open_raw(store_root(facts->store), finding->subject, O_RDONLY | O_NONBLOCK);
 	if (!item || fd < 0)
 		return beneath_fail(err, "open", finding->subject);
-	if ((item->group && sanlock && fchown(fd, (uid_t)-1, sanlock->gr_gid) < 0) ||
+	if ((item->group && fchown(fd, (uid_t)-1, facts->group) < 0) ||
 		fchmod(fd, item->wanted) < 0)
 		return beneath_fail(err, "change", finding->subject);
 	return 0;

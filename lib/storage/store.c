@@ -198,7 +198,8 @@ static int claim_host(struct store *store, struct error *err)
 	if (lock_host(store->lock) < 0) {
 		if (errno != EWOULDBLOCK)
 			return beneath_fail(err, "lock", HOST_LOCK);
-		error_set(err, ERR_BUSY, "another virtxd runs as host %s on this storage",
+		error_set(err, ERR_BUSY,
+			"another virtxd (or a virtx fsck --repair) runs as host %s on this storage",
 			store->host);
 		return error_hint(err, "stop it, or give this one its own host_uuid");
 	}
