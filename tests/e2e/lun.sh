@@ -66,7 +66,7 @@ running() { # kind
 	[ -n "$operation" ]
 }
 is_under_way() { # kind
-	running "$1" && api GET "/operations/$operation" && [ "$(field .progress)" -ge 5 ]
+	running "$1" && api GET "/operations/$operation" && [ "$(field .progress)" -ge 1 ]
 }
 api_async() { # method target json
 	curl_options=(-H 'Prefer: respond-async')

@@ -125,15 +125,15 @@ ok "the data is there" has_data one
 ok "nothing is left" nothing_left
 
 # Large ones, so that there is time. Stopped in the middle: lease-run waits in front of its next piece.
-lun_make big 49152
-name big wwn-0x6002
+lun_make huge 1048576
+name huge wwn-0x6002
 state_of() { api GET "/operations/$operation" && field .state; }
 has_ended() { [ "$(state_of)" != running ]; }
 lease_run() { pgrep -P "$daemon_pid" -f 'lease-run wipe'; }
 first_is_clear() { cmp -n 1048576 "$work/$1" /dev/zero; }
 last_has_data() { tail -c 1048576 "$work/$1" | grep -q 'secret of a tenant'; }
 
-create_async big "$(lun wwn-0x6002)"
+create_async huge "$(lun wwn-0x6002)"
 is "a long create" "$status" 202
 ok "shows its progress" wait_for 20 is_under_way create
 kill -STOP "$(lease_run)"
@@ -147,8 +147,8 @@ api DELETE "/operations/$operation"
 is "it is cancelled" "$status" 202
 ok "it ends" wait_for 5 has_ended
 is "as cancelled" "$(state_of)" cancelled
-ok "what was cleared is clear" first_is_clear big
-ok "the rest is as it was" last_has_data big
+ok "what was cleared is clear" first_is_clear huge
+ok "the rest is as it was" last_has_data huge
 ok "no VM, no lease, no intent" wait_for 5 nothing_left
 not_ok "nobody works on it" lease_run
 
@@ -159,19 +159,21 @@ restart() {
 	mv "$work/daemon.log" "$work/daemon.$(date +%s%N).log"
 	daemon_start
 }
-create_async big "$(lun wwn-0x6002)"
+create_async huge "$(lun wwn-0x6002)"
 ok "a create" wait_for 20 is_under_way create
 kill -STOP "$(lease_run)"
 ok "cut" restart
 ok "leaves nothing" wait_for 10 nothing_left
-ok "and the rest as it was" last_has_data big
-create_async big "$(lun wwn-0x6002)"
+ok "and the rest as it was" last_has_data huge
+create_async huge "$(lun wwn-0x6002)"
 ok "lease-run alone" wait_for 20 is_under_way create
 kill -9 "$(lease_run)"
 ok "ends it" wait_for 5 has_ended
 is "as failed" "$(state_of)" failed
 ok "and leaves nothing" nothing_left
-must "a whole create" create big "$(lun wwn-0x6002)"
+lun_make big 98304
+name big wwn-0x6003
+must "a whole create" create big "$(lun wwn-0x6003)"
 big=$vm
 ok "is clear" is_hole big
 write_data big
@@ -182,7 +184,7 @@ api DELETE "/operations/$operation"
 refused "it cannot be cancelled" 422 'cannot be cancelled'
 ok "cut" restart
 ok "goes on while others are served" wait_for 20 is_under_way recover
-like "its phase" "$(field .phase)" "release $by/wwn-0x6002"
+like "its phase" "$(field .phase)" "release $by/wwn-0x6003"
 ok "is finished" wait_for 60 nothing_left
 ok "all is clear" is_hole big
 daemon_stop
