@@ -100,7 +100,7 @@ def one_round(round_):
         result(status != 201 or uuid in host.listed(), f"{what}: what was registered is there")
         result(host.request(*call).status in (200, 201), f"{what}: it can be registered again")
     after = host.listed()
-    difference = host.difference()
+    difference = host.difference() or host.fsck()
     result(not difference, f"{what}: the storage holds what the VMs own", difference)
     if kind == "create":
         if status == 201:
@@ -151,6 +151,6 @@ for (name, how), count in sorted(cuts.items()):
 bad_items()
 for vm in sorted(host.listed()):
     result(host.request("DELETE", "/vms/" + vm, {"deletestorage": True}).status == 204, f"delete {vm}")
-rest = host.difference()
+rest = host.difference() or host.fsck()
 result(not rest, "nothing is left at the end", rest)
 result(host.kill(signal.SIGTERM) == 0, "the daemon ends in order")

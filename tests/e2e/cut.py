@@ -3,7 +3,7 @@
 """kill -9 at the n-th state-changing call. Usage: cut.py VIRTX STATE_DIR CUT GUEST_IMAGE SAMPLE SEED [KIND[:VICTIM]]...
 
 Walks n = 1, 2, ... until the operation completes, once the daemon killed, once its child, once both; a sample of
-those points unless SAMPLE is 0. Within 10 s of the next start the VM must be there or not, as a whole, with what was
+those points unless SAMPLE is 0. A sample of another kind kills the daemon that starts and puts it right, too. Within 10 s of the next start the VM must be there or not, as a whole, with what was
 acknowledged, and the storage must hold what the VMs own and nothing else; `virtx fsck` finds nothing. A daemon whose
 child was killed says so and takes everything back itself. CUT_HOST: further arguments of Host as JSON.
 Prints "ok"/"not ok" lines, one per kind and victim, and "# figure" lines.
@@ -24,7 +24,10 @@ from host import CLOUD_INIT, Host, lease_of, result, vmdef
 
 VIRTX, STATE, CUT, GUEST, SAMPLE, SEED = sys.argv[1:5] + [int(sys.argv[5]), sys.argv[6]]
 RECOVERY_S = 10
-VICTIMS = {"daemon": 1, "child": 2, "both": 3}
+DAEMON, CHILD = 1, 2  # as in cut.c
+# The last: the daemon, and then the one that puts it right.
+VICTIMS = {"daemon": DAEMON, "child": CHILD, "both": DAEMON | CHILD, "recovery": DAEMON}
+RECOVERIES = 40  # how many of the last: all pairs are too many
 
 
 class Board:
@@ -215,7 +218,7 @@ class Delete(Operation):
 
 class Register(Operation):
     """A VM that libvirt lost."""
-    name, victims = "register", ["daemon"]  # it has no child
+    name, victims = "register", ["daemon", "recovery"]  # it has no child
 
     def __init__(self):
         before = host.listed()
@@ -324,10 +327,22 @@ class Walk:
             self.violations.append(f"{where}: {problem}")
             print(f"# {self.operation.name} {self.victim} {self.violations[-1]}", flush=True)
 
+    @staticmethod
+    def cut_start():
+        board.arm(DAEMON, random.randint(1, start_calls + 40))
+        if host.start(may_die=True) is not None:
+            board.disarm()
+            host.kill()
+            return ", then when it was ready"
+        host.process.wait()
+        return f", then at {board.call()}"
+
     def judge(self, answer, where):
         began = time.monotonic()
-        if VICTIMS[self.victim] & VICTIMS["daemon"]:
+        if VICTIMS[self.victim] & DAEMON:
             host.process.wait(60)
+            if self.victim == "recovery":
+                where += self.cut_start()
             began = time.monotonic()
             host.start()
         elif answer.status >= 400 and not is_clear(answer):
@@ -345,10 +360,11 @@ class Walk:
     def run(self, count):
         """All points, or SAMPLE ones of the `count` that there are as far as known; how many there are."""
         self.count = count
-        if SAMPLE and not count:
+        sample = SAMPLE or (RECOVERIES if self.victim == "recovery" else 0)
+        if sample and not count:
             self.once(0)
-        if SAMPLE:
-            for at in sorted(random.sample(range(1, self.count + 1), min(SAMPLE, self.count))):
+        if sample:
+            for at in sorted(random.sample(range(1, self.count + 1), min(sample, self.count))):
                 self.once(at)
         else:
             while self.once(self.points + 1):
@@ -366,17 +382,19 @@ host = Host(VIRTX, STATE, **json.loads(os.environ.get("CUT_HOST", "{}")))
 host.start()
 host.kill(signal.SIGTERM)
 host.command = [CUT, STATE + ".board"]
+board.arm(DAEMON, 0)
 host.start()
+start_calls = board.disarm()[1]
 print(f"# seed {SEED}")
 for kind in (Create, Update, Delete, Register, Boot):
     chosen = [word.partition(":")[2] for word in sys.argv[7:] if word.partition(":")[0] == kind.name]
     if sys.argv[7:] and not chosen:
         continue
-    begin, calls = time.monotonic(), 0
+    begin, calls = time.monotonic(), {}
     subject = kind()
     for who in subject.victims:
-        if chosen in ([], [""], [who]):
-            # Those of "both" are those of its child.
-            calls = Walk(subject, who).run(calls if who == "both" else 0)
+        if who in chosen or chosen in ([], [""]):
+            known = {"both": "child", "recovery": "daemon"}.get(who)
+            calls[who] = Walk(subject, who).run(calls.get(known, 0))
     print(f"# figure cut {kind.name} took {time.monotonic() - begin:.0f} s")
 result(host.kill(signal.SIGTERM) == 0, "the daemon ends in order")

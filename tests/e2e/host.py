@@ -55,8 +55,8 @@ class Host:
 
     # The daemon.
 
-    def start(self, deadline_s=60):
-        """Until it says that it is ready; how many seconds that took."""
+    def start(self, deadline_s=60, may_die=False):
+        """Until it says that it is ready; how many seconds that took. None: it died, which it may."""
         at = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         begin = time.monotonic()
         with open(self.log, "ab") as log:
@@ -71,6 +71,8 @@ class Host:
                 if self.request("GET", "/readyz").status == 200:
                     return time.monotonic() - begin
             time.sleep(0.02)
+        if may_die and self.process.poll() is not None:
+            return None
         sys.exit("the daemon does not start: " + self.read_log(at)[-800:].decode(errors="replace"))
 
     def read_log(self, at=0):
