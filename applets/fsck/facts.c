@@ -185,6 +185,18 @@ static void match_images(struct facts *facts)
 	}
 }
 
+/* In a history that is full, those with a key outlive the others: a VM whose create is remembered
+ * there may have been deleted since. */
+static size_t count_known(struct json_object *items, size_t count)
+{
+	bool full = count >= OPERATIONS_MAX;
+
+	while (full && count > 0 &&
+		json_object_object_get(json_object_array_get_idx(items, count - 1), "key"))
+		count--;
+	return count;
+}
+
 void facts_read_records(struct facts *facts)
 {
 	cleanup_free char *path = xasprintf("%s/operations.json", facts->settings->state_dir);
@@ -201,6 +213,7 @@ void facts_read_records(struct facts *facts)
 		facts_note_unseen(facts, "what virtxd has reported as done: %s", err.message);
 		return;
 	}
+	count = count_known(items, count);
 	/* The newest comes first in the file; it alone counts, for each VM. */
 	for (size_t i = 0; i < count; i++) {
 		struct operation *operation =

@@ -33,7 +33,6 @@ static int check_still(const struct facts *facts, const struct finding *finding,
 
 static int check_when(const struct facts *facts, const struct finding *finding, struct error *err)
 {
-	const struct fact_host *host = facts_find_host(facts, finding->host);
 	time_t now = (time_t)(clock_wall_ms() / 1000);
 
 	switch (finding->rule->when) {
@@ -45,9 +44,9 @@ static int check_when(const struct facts *facts, const struct finding *finding, 
 		error_set(err, ERR_BUSY, "a virtxd runs and could be using it");
 		return error_hint(err, "try again in %d minutes", OLD_S / 60);
 	case REPAIR_STOPPED:
-		if (!host || !host->served)
+		if (!*finding->host || !facts_is_served(facts, finding->host))
 			return 0;
-		error_set(err, ERR_BUSY, "a virtxd runs for host %s", host->uuid);
+		error_set(err, ERR_BUSY, "a virtxd runs for host %s", finding->host);
 		return error_hint(err, "%s; or stop it first", finding->rule->todo);
 	}
 	return 0;

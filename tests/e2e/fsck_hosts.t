@@ -89,7 +89,13 @@ run_on virt2 virsh -q -c "$(host_uri virt2)" define "$work/web.xml" >/dev/null
 is "defined on two hosts" "$(found virt2)" registered-elsewhere
 run_on virt2 virsh -q -c "$(host_uri virt2)" undefine "$web" >/dev/null
 
-# libvirtd is away.
+# libvirtd hangs, then is away.
+kill -STOP "${host_libvirtd_pid[virt1]}"
+start=$SECONDS
+fsck_on virt1 >"$work/out"
+is "beside a libvirtd that hangs" $? 2
+ok "it does not wait for ever" test $((SECONDS - start)) -le 15
+kill -CONT "${host_libvirtd_pid[virt1]}"
 kill "${host_libvirtd_pid[virt1]}"
 wait "${host_libvirtd_pid[virt1]}" 2>/dev/null
 host_libvirtd_pid[virt1]=
