@@ -138,6 +138,16 @@ case_of entry-differs "sed -i s/ua-M_/ua-U_/ $entries/$web.xml"
 case_of entry-differs "sed -i s#web/data.raw#web/date.raw# $entries/$web.xml" 'no-lease missing-image'
 case_of lost-vm "rm -r $entries/$db.xml $(domain_of "$db") ds/db.raw ds/ci/$db lock/$(lease_of db.raw) lock/vm-$db"
 case_of undeleted-vm "jq '.items |= [(.[] | select(.vm == \"$web\") | .kind = \"delete\")] + .' $state/operations.json >x; mv x $state/operations.json"
+remember() { # how many records
+	fresh
+	jq --arg vm "$ghost" --argjson n "$1" '(.items[0] | .kind = "create" | .vm = $vm | .state = "completed" | .error = null |
+		.key = "k" | .fingerprint = "f") as $keyed | .items = [range($n) as $i | .items[0]] + .items + [$keyed]' \
+		"$base/operations.json" >"$state/operations.json"
+}
+remember 0
+is "a VM whose create is remembered must be there" "$(fsck_words)" lost-vm
+remember 1000
+is "unless its delete may have been forgotten" "$(fsck_words)" ""
 case_of bad-lockid "head -c 20 /dev/urandom >$entries/lockid; chmod 640 $entries/lockid"
 case_of bad-lockid "printf 2001 >$entries/lockid; chmod 640 $entries/lockid"
 case_of same-lockid "plant_host; echo 7 | tee $entries/lockid >xml/$other/lockid; chmod 640 xml/*/lockid"
