@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import struct
+import subprocess
 import sys
 import time
 
@@ -58,6 +59,23 @@ class Board:
     def call(self):
         """The call that was cut."""
         return self.memory[16:].split(b"\0")[0].decode(errors="replace")
+
+
+def check_tool(folder):
+    """The tracer itself, with programs whose calls are known."""
+    os.mkdir(folder)
+
+    def run(victims, at, script):
+        board.arm(victims, at)
+        ended = subprocess.run([CUT, STATE + ".board", "/bin/sh", "-c", script], cwd=folder, check=False).returncode
+        return ended, board.disarm(), sorted(os.listdir(folder))
+
+    opens = ": >a; : >b; : >c"
+    result(run(DAEMON, 2, opens) == (-signal.SIGKILL, (True, 2), []), "it kills before the call")
+    result(run(DAEMON, 4, opens) == (-signal.SIGKILL, (True, 4), ["a", "b"]), "and after all that came before")
+    result(run(DAEMON, 5, opens) == (0, (False, 4), ["a", "b", "c"]), "there is no fifth call")
+    result(run(CHILD, 2, "cp a x; echo >y") == (0, (True, 2), ["a", "b", "c", "y"]), "the child alone")
+    result(run(DAEMON | CHILD, 2, "cp a x; echo >z")[::2] == (-signal.SIGKILL, ["a", "b", "c", "y"]), "both")
 
 
 def disk(path, prov=1, man=1, size=4):
@@ -377,6 +395,7 @@ class Walk:
 
 
 board = Board(STATE + ".board")
+check_tool(STATE + ".tool")
 random.seed(SEED)
 host = Host(VIRTX, STATE, **json.loads(os.environ.get("CUT_HOST", "{}")))
 host.start()
