@@ -3,7 +3,6 @@
 #include "cluster/serf.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "cluster/serf_private.h"
 
@@ -177,9 +176,6 @@ void serf_request_finish(struct serf *serf, struct serf_request *request, const 
 		request->done = true;
 		pthread_cond_signal(&request->answered);
 	} else if (request->kind == SERF_REQUEST_POST) {
-		if (*error)
-			log_warning("the serf agent refused an event", "event", request->what,
-				"reason", error);
 		free(request);
 	}
 }

@@ -187,7 +187,7 @@ static bool is_own(const struct serf_request *request)
 /* A header: the answer to a request, or of the stream, which nobody waits for. */
 static int handle_header(struct serf *serf, const struct serf_message *message, struct error *err)
 {
-	bool own = false;
+	bool own = false, posted = false;
 
 	pthread_mutex_lock(&serf->lock);
 	struct serf_request *request = serf_request_find(serf, message->seq);
@@ -195,9 +195,12 @@ static int handle_header(struct serf *serf, const struct serf_message *message, 
 		serf->body_for = message->seq;
 	} else if (request) {
 		own = is_own(request);
+		posted = request->kind == SERF_REQUEST_POST;
 		serf_request_finish(serf, request, message->error);
 	}
 	pthread_mutex_unlock(&serf->lock);
+	if (posted && *message->error)
+		log_warning("the serf agent refused an event", "reason", message->error);
 	return own ? handle_own_answer(serf, request, message->error, err) : 0;
 }
 
