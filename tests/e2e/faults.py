@@ -74,6 +74,7 @@ def one_case(kind, at, number, mode):
     store.tell("release")
     what = f"{kind}, {errno.errorcode[number]} {mode} at call {at} ({status.what})"
     if not status.hit:
+        note(f"{kind} not reached")
         return
     note(f"{kind} {errno.errorcode[number]}")
     result(is_right(answer, number), f"{what}: the cause is named", answer)

@@ -114,9 +114,9 @@ class Walker:
 
 
 def is_clean(host):
-    """Whether the storage holds what the VMs own; a VM may go while we look."""
+    """Whether nothing is being done and the storage holds what the VMs own; a VM may go while we look."""
     try:
-        return not host.difference()
+        return not host.difference() and all(item["state"] != "running" for item in host.get("/operations")["items"])
     except KeyError:
         return False
 
