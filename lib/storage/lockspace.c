@@ -342,9 +342,10 @@ static int take_place(const struct store *store, int fd, unsigned known, const a
 		return -1;
 	if (count == 0)
 		return error_set(err, ERR_UNAVAILABLE, "all host ids of the lockspace are in use");
-	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
+	/* What cannot be had is told each time; whoever keeps the place tries again. */
+	for (unsigned attempt = 0; attempt < ATTEMPTS && attempt < count; attempt++) {
 		error_clear(err);
-		*id = ids[attempt % count];
+		*id = ids[attempt];
 		if (try_id(store, path, *id, err) == 0)
 			return 0;
 		if (pause_between(stop))

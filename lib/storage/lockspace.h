@@ -24,8 +24,10 @@ int lockspace_check(const struct store *store, unsigned *id, struct error *err);
 
 /*
  * Makes the lockspace where there is none, and joins it unless this host is in it: about 2 x
- * sanlock_io_timeout with a place that is free or was this host's. Up to 10 attempts, 1 s apart,
- * until *stop. Only one thread of a host calls it.
+ * sanlock_io_timeout with a place that is free or was this host's. A place that another host has,
+ * or takes at the same moment, is known to be busy after 8 x sanlock_io_timeout and a minute; then
+ * the next one is tried, up to 10, unless lockid names this one. Ends early once *stop.
+ * Only one thread of a host calls it.
  */
 int lockspace_join(
 	const struct store *store, const atomic_bool *stop, unsigned *id, struct error *err);
