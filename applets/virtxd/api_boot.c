@@ -14,6 +14,7 @@
 #include "lockspace_watch.h"
 #include "model/json.h"
 #include "oplog.h"
+#include "quarantine.h"
 #include "recovery.h"
 #include "recovery_watch.h"
 #include "seed_lease.h"
@@ -139,7 +140,8 @@ static int check_boot(
 		vm_ops_check_claims(daemon, uuid, err) ||
 		lease_check_vm_free(daemon->store, uuid, err) ||
 		guest_check(daemon, &now->reading.def, err) ||
-		guest_check_memory(daemon, &now->reading.def, err))
+		guest_check_memory(daemon, &now->reading.def, err) ||
+		quarantine_check(daemon, uuid, &now->reading.def, err))
 		return -1;
 	return check_disks(daemon, &now->reading.def, err) ? -1
 							   : claim_vm_lease(daemon, uuid, now, err);

@@ -10,6 +10,7 @@
 #include "intent.h"
 #include "lockspace_watch.h"
 #include "model/json.h"
+#include "quarantine.h"
 #include "recovery.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -74,6 +75,7 @@ static int check_update(struct call *call, const struct vm_now *now, struct inte
 		guest_check(daemon, &intent->def, err) ||
 		guest_claim(claim, daemon, intent->vm, &intent->def, &now->reading.def, err) ||
 		check_register(daemon, intent->vm, err) ||
+		quarantine_check(daemon, intent->vm, &now->reading.def, err) ||
 		vm_ops_check_claims(daemon, intent->vm, err) ||
 		lockspace_watch_check(daemon->lockspace, err) ||
 		lease_check_vm_free(daemon->store, intent->vm, err))

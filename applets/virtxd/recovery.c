@@ -10,6 +10,7 @@
 #include "intent.h"
 #include "operations.h"
 #include "oplog.h"
+#include "quarantine.h"
 #include "recovery_watch.h"
 #include "settle.h"
 #include "storage/register.h"
@@ -235,48 +236,6 @@ static void settle_logs(struct daemon *daemon)
 	}
 }
 
-/* An entry that cannot be understood is left alone and named. */
-static void check_entry(struct daemon *daemon, const char *vm)
-{
-	cleanup_reading struct domain_reading reading = {0};
-	struct error err = {0};
-	cleanup_free char *xml = register_load(daemon->store, daemon->host_uuid, vm, &err);
-
-	if (!xml || domain_xml_read(xml, strlen(xml), store_vms_dir(daemon->store), &reading, &err))
-		log_warning("register entry cannot be understood", "vm", vm, "error", err.message);
-	else if (!str_equal(reading.uuid, vm))
-		log_warning("register entry holds another VM", "vm", vm, "holds", reading.uuid);
-}
-
-static bool is_listed(const struct register_entry *entries, size_t count, const char *vm)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_equal(entries[i].vm, vm))
-			return true;
-	return false;
-}
-
-static void check_register(struct daemon *daemon)
-{
-	cleanup_free struct register_entry *own = NULL, *all = NULL;
-	struct error err = {0};
-	size_t n_own = 0, n_all = 0;
-
-	if (register_list(daemon->store, daemon->host_uuid, &own, &n_own, &err) ||
-		register_list(daemon->store, NULL, &all, &n_all, &err)) {
-		log_error("register cannot be read", "error", err.message);
-		return;
-	}
-	for (size_t i = 0; i < n_own; i++)
-		check_entry(daemon, own[i].vm);
-	for (size_t i = 0; i < n_all; i++)
-		if (!str_equal(all[i].host, daemon->host_uuid) && is_listed(own, n_own, all[i].vm))
-			log_error("conflict: VM is in the register of another host too and will "
-				  "not be "
-				  "started",
-				"vm", all[i].vm, "host", all[i].host);
-}
-
 int recovery_run(struct daemon *daemon, struct error *err)
 {
 	if (console_prepare(daemon->settings.state_dir, err))
@@ -284,6 +243,6 @@ int recovery_run(struct daemon *daemon, struct error *err)
 	settle_intents(daemon);
 	settle_records(daemon);
 	settle_logs(daemon);
-	check_register(daemon);
+	quarantine_report(daemon);
 	return 0;
 }
