@@ -85,6 +85,7 @@ virtxd_is_ready() { # host
 }
 virtxd_wait() { # host
 	wait_for 60 virtxd_is_ready "$1" && return
+	curl -s "http://$server/readyz" | sed 's/^/# /'
 	tail -n 40 "$work/$1/daemon.log" | sed 's/^/# /'
 	return 1
 }

@@ -337,7 +337,22 @@ ok "the host joins" wait_for 30 virtxd_is_ready virt1
 is "the bad lockid is put aside" "$(cat "$lockid.bad")" nonsense
 isnt "another place is taken" "$(cat "$lockid")" "$before"
 ok "the one that sanlock has" grep -q "^s $space:$(cat "$lockid"):" <<<"$(run_on virt1 sanlock client status)"
-api DELETE "/vms/$web" '{"deletestorage":true}'
-is "delete" "$status" 204
+api DELETE "/vms/$web" '{"deletestorage":false}'
+is "delete, without its image" "$status" 204
+is "no lease is left" "$(ls "$lock")" "$space"
+is "sanlock holds none" "$(run_on virt1 sanlock client status | grep -c '^r ')" 0
+# The same names again, at once and from the other host: what was removed while it was held is forgotten.
+claim_again() { create_vm < <(definition again 128 "$(disk web-01/os.qcow2 0 0 1 0 0)" "[$(disk guest.iso 1 2 0 0 0)]"); }
+for host in virt1 virt2 virt1; do
+	on "$host"
+	ok "$host claims the image" wait_for 20 claim_again
+	api POST "/vms/$vm/runstate/boot"
+	is "$host boots it" "$status" 204
+	ok "$host holds it" wait_for 5 held "$key"
+	api DELETE "/vms/$vm/runstate/boot" '{"force":2}'
+	is "$host stops it" "$status" 204
+	api DELETE "/vms/$vm" '{"deletestorage":false}'
+	is "$host gives it back" "$status $body" "204 "
+done
 is "no lease is left" "$(ls "$lock")" "$space"
 tap_done
