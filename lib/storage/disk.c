@@ -247,6 +247,11 @@ static int remove_parents(const struct store *store, const char *below, struct e
 	return beneath_remove_parents(root, below, UINT_MAX, is_ours, err);
 }
 
+static int fail_unowned(struct error *err)
+{
+	return error_set(err, ERR_LEASE, "it has no lease and is therefore left alone");
+}
+
 static int remove_image(const struct store *store, const char *vm, const char *lease,
 	const struct disk *disk, bool owned, const struct disk_work *disk_work, struct error *err)
 {
@@ -257,19 +262,30 @@ static int remove_image(const struct store *store, const char *vm, const char *l
 
 	/* Without a lease: gone already is a success, there is nobody's to remove. */
 	if (done > 0)
-		return error_set(err, ERR_LEASE, "it has no lease and is therefore left alone");
+		return fail_unowned(err);
 	if (done < 0 || (str_equal(disk->path, seed) && seed_remove(store, vm, err) < 0))
 		return -1;
 	return remove_parents(store, work.path, err);
 }
 
-/* One without a lease was given back before a cut: the lease goes last. */
-static int clear_lun(const struct store *store, const char *vm, const char *lease,
-	const struct disk *disk, bool owned, const struct disk_work *disk_work, struct error *err)
+/* Without a lease: clear already, or away, is a success, as the lease goes last. */
+static int check_cleared(const struct store *store, const struct disk *disk, struct error *err)
 {
-	if (!owned)
+	cleanup_close int device = lun_open_own(store, disk, O_RDONLY, err);
+
+	if (device < 0 && err->code == ERR_NOT_FOUND) {
+		error_clear(err);
 		return 0;
+	}
+	int clear = device < 0 ? -1 : lun_looks_clear(device, disk->path, err);
+	return clear == 0 ? fail_unowned(err) : clear < 0 ? -1 : 0;
+}
+
+static int clear_lun(const struct store *store, const char *vm, const char *lease,
+	const struct disk *disk, const struct disk_work *disk_work, struct error *err)
+{
 	cleanup_close int device = lun_open_own(store, disk, O_RDWR, err);
+
 	if (device < 0)
 		return -1;
 	struct work work = make_work(store, WORK_WIPE, vm, lease, disk, device);
@@ -303,7 +319,8 @@ static int remove_disk(const struct store *store, const char *vm, const char *le
 	if (owned < 0)
 		return -1;
 	if (is_lun(disk))
-		return clear_lun(store, vm, lease, disk, owned > 0, disk_work, err);
+		return owned ? clear_lun(store, vm, lease, disk, disk_work, err)
+			     : check_cleared(store, disk, err);
 	if (disk_check_release(store, disk, err) < 0)
 		return -1;
 	return remove_image(store, vm, lease, disk, owned > 0, disk_work, err);

@@ -56,9 +56,9 @@ int disk_check_release(const struct store *store, const struct disk *disk, struc
 /*
  * Gives a disk back at delete: with remove, a managed image is removed (under its lease) or a LUN
  * cleared, then the lease. Repeatable after a cut: what is gone already is a success. A disk whose
- * lease is another VM's is left alone: ERR_LEASE; so is an image without a lease. Empty directories
- * above an image that is gone go too, below the datastore, when they are such as are made here.
- * ERR_BUSY while another operation works on it.
+ * lease is another VM's is left alone: ERR_LEASE; so is one without a lease, when it is still there
+ * (a LUN: not clear). Empty directories above an image that is gone go too, below the datastore,
+ * when they are such as are made here. ERR_BUSY while another operation works on it.
  */
 int disk_release(const struct store *store, const char *vm, const struct disk *disk, bool remove,
 	const struct disk_work *work, struct error *err);

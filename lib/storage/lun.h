@@ -58,4 +58,7 @@ struct lun_wipe {
  */
 int lun_wipe(const struct lun_wipe *wipe, struct error *err);
 
+/* Whether both ends of a LUN and samples between them read as zeros: 1, or 0. */
+int lun_looks_clear(int fd, const char *path, struct error *err);
+
 #endif

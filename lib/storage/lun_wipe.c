@@ -27,6 +27,7 @@ enum method { GIVE_BACK, ZERO, WRITE };
 
 struct wiping {
 	const struct lun_wipe *wipe;
+	int fd;
 	enum method method;
 	uint8_t *buffer; /* WRITE_MAX bytes */
 };
@@ -36,7 +37,7 @@ static int write_zeros(struct wiping *wiping, uint64_t offset, uint64_t bytes)
 	memset(wiping->buffer, 0, WRITE_MAX);
 	while (bytes > 0) {
 		size_t len = bytes < WRITE_MAX ? (size_t)bytes : WRITE_MAX;
-		ssize_t done = pwrite(wiping->wipe->fd, wiping->buffer, len, (off_t)offset);
+		ssize_t done = pwrite(wiping->fd, wiping->buffer, len, (off_t)offset);
 
 		if (done < 0 && errno == EINTR)
 			continue;
@@ -54,7 +55,7 @@ static int clear_piece(struct wiping *wiping, uint64_t offset, uint64_t bytes)
 
 	if (wiping->method == WRITE)
 		return write_zeros(wiping, offset, bytes);
-	return fallocate(wiping->wipe->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
+	return fallocate(wiping->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes);
 }
 
 /* 1: reads as zeros; 0: it does not; -1 with errno. */
@@ -63,8 +64,7 @@ static int is_clear(struct wiping *wiping, uint64_t offset, uint64_t bytes)
 	size_t len = bytes < SAMPLE ? (size_t)bytes : SAMPLE;
 	ssize_t got;
 
-	while ((got = pread(wiping->wipe->fd, wiping->buffer, len, (off_t)offset)) < 0 &&
-		errno == EINTR)
+	while ((got = pread(wiping->fd, wiping->buffer, len, (off_t)offset)) < 0 && errno == EINTR)
 		;
 	if (got != (ssize_t)len) {
 		if (got >= 0)
@@ -116,6 +116,7 @@ int lun_wipe(const struct lun_wipe *wipe, struct error *err)
 	cleanup_free uint8_t *buffer = mem_check(aligned_alloc(ALIGNMENT, WRITE_MAX));
 	struct wiping wiping = {
 		.wipe = wipe,
+		.fd = wipe->fd,
 		.method = wipe->keep_space ? ZERO : GIVE_BACK,
 		.buffer = buffer,
 	};
@@ -132,4 +133,16 @@ int lun_wipe(const struct lun_wipe *wipe, struct error *err)
 	if (fsync(wipe->fd) < 0)
 		return beneath_fail(err, "sync", wipe->path);
 	return 0;
+}
+
+int lun_looks_clear(int fd, const char *path, struct error *err)
+{
+	cleanup_free uint8_t *buffer = mem_check(aligned_alloc(ALIGNMENT, WRITE_MAX));
+	struct wiping reading = {.fd = fd, .buffer = buffer};
+	uint64_t bytes;
+
+	if (lun_size(fd, path, &bytes, err) < 0)
+		return -1;
+	int clear = looks_clear(&reading, 0, bytes);
+	return clear < 0 ? beneath_fail(err, "read", path) : clear;
 }

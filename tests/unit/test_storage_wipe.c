@@ -152,9 +152,12 @@ static void test_is_cleared_and_given_back(void **state)
 		assert_int_equal(disk_check_release(fixture->store, &disk, &err), 0);
 		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), 0);
 		assert_int_equal(count_left(loop.fd, (uint64_t)bytes), 0);
-		/* Cut after the lease had gone: the repetition has nothing to do. */
-		fill(loop.fd, MIB);
+		/* Cut after the lease had gone: the repetition has nothing to do. One with data
+		 * and without a lease is nobody's. */
 		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), 0);
+		fill(loop.fd, MIB);
+		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), -1);
+		assert_int_equal(err.code, ERR_LEASE);
 		assert_int_equal(count_left(loop.fd, MIB), MIB);
 		cleanup_free char *all = list_all(fixture);
 		assert_null(strstr(all, "/lock/"));
@@ -238,7 +241,9 @@ static void test_stopped_half_way(void **state)
 		assert_int_equal(is_owner(fixture, "36001", VM), release);
 		error_clear(&err);
 		setenv(BEHAVIOUR, "", 1);
-		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), 0);
+		done = disk_release(fixture->store, VM, &disk, true, NULL, &err);
+		assert_int_equal(done, release ? 0 : -1);
+		assert_int_equal(err.code, release ? ERR_NONE : ERR_LEASE);
 		assert_int_equal(count_left(loop.fd, bytes), release ? 0 : 1);
 	}
 }
