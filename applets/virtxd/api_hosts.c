@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* GET /hosts and /hosts/{id} (spec: rest-api.md), from the inventory. */
+#include "announce.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "lists.h"
 #include "model/json.h"
 #include "routes.h"
@@ -45,4 +47,22 @@ int api_hosts_get(struct call *call, struct error *err)
 	if (inventory_get_host(call->daemon->inventory, call->host, &host, err) < 0)
 		return -1;
 	return call_answer_json(call, 200, host_to_json(&host));
+}
+
+int api_hosts_inventory(struct call *call, struct error *err)
+{
+	size_t len;
+
+	if (!call->peer[0])
+		return error_set(err, ERR_FORBIDDEN,
+			"this is for hosts of the cluster, which prove that they are");
+	if (!str_equal(call->host, call->daemon->host_uuid))
+		return error_set(err, ERR_UNAVAILABLE, "that is host %s, this one is %s",
+			call->host, call->daemon->host_uuid);
+	char *body = announce_inventory(call->daemon->announce, &len, err);
+	if (!body)
+		return -1;
+	call->response->type = "application/octet-stream";
+	call->response->body = http_body_new(body, len);
+	return call_answer(call, 200);
 }

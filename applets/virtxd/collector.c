@@ -375,6 +375,11 @@ void collector_stop(struct collector *collector)
 		stop_threads(collector, true);
 }
 
+struct local_vms *collector_vms(struct collector *collector)
+{
+	return collector->vms;
+}
+
 int collector_get_vm(
 	struct collector *collector, const char *uuid, struct vm *vm, struct error *err)
 {

@@ -10,6 +10,8 @@
 #include "daemon.h"
 #include "model/vm.h"
 
+struct local_vms;
+
 /* Before the hypervisor is started, whose callbacks (last below) it serves. Needs the inventory and
  * host_name. */
 struct collector *collector_new(struct daemon *daemon);
@@ -28,6 +30,9 @@ void collector_free(struct collector *collector);
  * not know it any more). Every operation calls it before it answers.
  */
 int collector_refresh(struct collector *collector, const char *uuid, struct error *err);
+
+/* The VMs themselves, borrowed: for what tells other hosts of them. */
+struct local_vms *collector_vms(struct collector *collector);
 
 /* A deep copy of a VM of this host; ERR_NOT_FOUND. */
 int collector_get_vm(

@@ -3,16 +3,20 @@
 #include "daemon.h"
 
 #include "access.h"
+#include "announce.h"
 #include "background.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/claims.h"
 #include "collector.h"
 #include "forward.h"
 #include "hypervisor/embedded.h"
+#include "local_vms.h"
 #include "lockspace_watch.h"
+#include "membership.h"
 #include "operations.h"
 #include "readiness.h"
 #include "recovery.h"
@@ -221,6 +225,24 @@ static void start_forwarding(struct daemon *daemon)
 	daemon->peers = peers_new(daemon->host_uuid, daemon->settings.allow_old_peers);
 	daemon->forward = forward_new(daemon->peers, has_key ? key : NULL, daemon->host_uuid);
 	explicit_bzero(key, sizeof(key));
+	daemon->announce = announce_new(daemon);
+}
+
+/* In a cluster other hosts have their say about who has which VM. */
+static void start_claims(struct daemon *daemon)
+{
+	if (daemon->settings.standalone)
+		return;
+	daemon->claims = claims_new(daemon->inventory, daemon->host_uuid);
+	local_vms_publish_by(collector_vms(daemon->collector), daemon->claims);
+}
+
+static int start_membership(struct daemon *daemon, struct error *err)
+{
+	if (daemon->settings.standalone || !*daemon->settings.serf_rpc)
+		return 0;
+	daemon->membership = membership_start(daemon, err);
+	return daemon->membership ? 0 : error_prefix(err, "serf_rpc");
 }
 
 /* For the HTTP server: who goes first. */
@@ -299,8 +321,10 @@ static int start_parts(
 		end_cut_starts(daemon);
 	if (start_hypervisor(daemon, err) < 0 ||
 		wait_for(daemon, "libvirt", look_for_libvirt, interrupted, context, err) < 0 ||
-		learn_host(daemon, err) < 0 || collector_start(daemon->collector, err) < 0 ||
-		open_store(daemon, err) < 0)
+		learn_host(daemon, err) < 0)
+		return -1;
+	start_claims(daemon);
+	if (collector_start(daemon->collector, err) < 0 || open_store(daemon, err) < 0)
 		return -1;
 	daemon->recovery_watch = recovery_watch_new(daemon);
 	daemon->readiness = readiness_start(daemon, err);
@@ -311,7 +335,7 @@ static int start_parts(
 		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
 	start_forwarding(daemon);
-	return start_http(daemon, err);
+	return start_http(daemon, err) < 0 || start_membership(daemon, err) < 0 ? -1 : 0;
 }
 
 /* Tells where the API is: in the log, and in STATE_DIR/address for programs. */
@@ -382,8 +406,10 @@ bool daemon_stop(struct daemon *daemon)
 	bool drained = drain(daemon);
 
 	/* What still works may wait for the same as these would. */
-	if (drained)
+	if (drained) {
+		membership_stop(daemon->membership);
 		collector_stop(daemon->collector);
+	}
 	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
 	bool storage_answers = readiness_stop(daemon->readiness);
 	if (!drained || !storage_answers || !lockspace_ended ||
@@ -392,11 +418,13 @@ bool daemon_stop(struct daemon *daemon)
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
+	announce_free(daemon->announce);
 	forward_free(daemon->forward);
 	peers_free(daemon->peers);
 	hypervisor_stop(daemon->hypervisor);
 	collector_free(daemon->collector);
 	store_close(daemon->store);
+	claims_free(daemon->claims);
 	inventory_free(daemon->inventory);
 	if (daemon->state_lock >= 0)
 		close(daemon->state_lock);

@@ -25,6 +25,8 @@ struct seed_leases;
 struct recovery_watch;
 struct peers;
 struct forward;
+struct claims;
+struct announce;
 struct membership;
 
 struct daemon {
@@ -47,9 +49,11 @@ struct daemon {
 	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
 	struct recovery_watch *recovery_watch;
-	struct peers *peers; /* NULL standalone; the next two likewise */
+	struct claims *claims; /* NULL standalone; the next four likewise */
+	struct peers *peers;
 	struct forward *forward;
-	struct membership *membership; /* NULL without serf, too */
+	struct announce *announce;
+	struct membership *membership; /* NULL with serf_rpc empty, too */
 	struct access *access;
 	struct http_server *http;
 };

@@ -150,6 +150,8 @@ static int find_subject(struct call *call, struct error *err)
 			return -1;
 		return call->route->flags & ROUTE_OWNER ? note_owner(call, call->host) : 0;
 	}
+	if (call->route->flags & ROUTE_OPERATION)
+		forward_find_operation(call->daemon->forward, call->id, call->elsewhere);
 	return call->route->flags & ROUTE_TARGET ? find_target(call, err) : 0;
 }
 
@@ -229,6 +231,8 @@ static bool is_elsewhere(struct daemon *daemon, const struct route *route, const
 	struct vm_place vm;
 	char host[UUID_TEXT_SIZE];
 
+	if (route->flags & ROUTE_OPERATION)
+		return forward_find_operation(daemon->forward, id, host);
 	if (!daemon->forward || !(route->flags & ROUTE_OWNER))
 		return false;
 	if (route->flags & ROUTE_VM)

@@ -22,6 +22,7 @@
 #define LOOP_HEADER   "X-VirtX-Loop"
 #define FORWARDED_FOR "X-Forwarded-For"
 #define OWN_HEADERS   4
+#define OPERATIONS    1000
 #define COMPLAINTS    64 /* addresses */
 #define COMPLAIN_MS   60000
 
@@ -30,12 +31,19 @@ struct complaint {
 	int64_t at_ms; /* monotonic */
 };
 
+/* An operation that runs on another host. */
+struct begun {
+	char id[UUID_TEXT_SIZE], host[UUID_TEXT_SIZE];
+};
+
 struct forward {
 	struct peers *peers;
 	struct proof *proof; /* NULL: without key */
 	struct http_pool *pool;
-	pthread_mutex_t lock; /* of complaints */
+	pthread_mutex_t lock; /* of everything below */
 	struct complaint complaints[COMPLAINTS];
+	struct begun begun[OPERATIONS]; /* a ring */
+	size_t next_begun;
 };
 
 struct forward *forward_new(struct peers *peers, const uint8_t *key, const char *own)
@@ -228,6 +236,33 @@ int forward_probe(struct forward *forward, const struct peer *peer, struct error
 	return result;
 }
 
+char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
+	struct error *err)
+{
+	struct outgoing outgoing = {0};
+	struct http_exchange exchange = {.method = "GET", .target = target, .timeout_ms = SHORT_MS};
+	struct peer peer;
+	char *body = NULL;
+
+	if (!peers_find(forward->peers, host, &peer) || !peer.proven) {
+		error_set(err, ERR_UNAVAILABLE, "host %s has not proven itself", host);
+		return NULL;
+	}
+	add(&outgoing, LOOP_HEADER, "1");
+	if (exchange_proven(forward, &peer, &outgoing, &exchange, err) == 0) {
+		if (exchange.status == 200) {
+			*len = exchange.response_len;
+			body = steal(&exchange.response);
+		} else {
+			http_problem_read(exchange.status,
+				http_exchange_header(&exchange, "Content-Type"), exchange.response,
+				exchange.response_len, err);
+		}
+	}
+	http_exchange_clear(&exchange);
+	return body;
+}
+
 /* The name that lists show, or serf's. */
 static void name_host(struct call *call, const char *host, const char *otherwise)
 {
@@ -265,6 +300,42 @@ static int check_target(struct call *call, const char *host, struct peer *peer, 
 	return error_set(err, ERR_UNAVAILABLE,
 		"host %s has not proven that it knows the key of this cluster: %s", call->failed,
 		peer->why[0] ? peer->why : "it was not asked yet");
+}
+
+/* What a client was told to ask about it asks us. */
+static void note_operation(
+	struct forward *forward, const struct http_exchange *exchange, const char *host)
+{
+	static const char place[] = "/operations/";
+	const char *location = http_exchange_header(exchange, "Location");
+	char id[UUID_TEXT_SIZE];
+
+	if (exchange->status != 202 || !location || !str_starts_with(location, place) ||
+		!uuid_canonical(location + strlen(place), id))
+		return;
+	pthread_mutex_lock(&forward->lock);
+	struct begun *begun = &forward->begun[forward->next_begun++ % OPERATIONS];
+	memcpy(begun->id, id, sizeof(begun->id));
+	str_copy(begun->host, sizeof(begun->host), host);
+	pthread_mutex_unlock(&forward->lock);
+}
+
+bool forward_find_operation(
+	struct forward *forward, const char *id, char host[static UUID_TEXT_SIZE])
+{
+	char canonical[UUID_TEXT_SIZE];
+	bool found = false;
+
+	if (!forward || !uuid_canonical(id, canonical))
+		return false;
+	pthread_mutex_lock(&forward->lock);
+	for (size_t i = 0; i < OPERATIONS && !found; i++) {
+		found = str_equal(forward->begun[i].id, canonical);
+		if (found)
+			memcpy(host, forward->begun[i].host, UUID_TEXT_SIZE);
+	}
+	pthread_mutex_unlock(&forward->lock);
+	return found;
 }
 
 static void make_exchange(const struct call *call, struct http_exchange *exchange)
@@ -315,8 +386,10 @@ int forward_call(struct call *call, const char *host, struct error *err)
 		return -1;
 	make_exchange(call, &exchange);
 	int result = send_on(call, &peer, &exchange, err);
-	if (result == 0)
+	if (result == 0) {
+		note_operation(call->daemon->forward, &exchange, host);
 		pass_back(&exchange, call->response);
+	}
 	http_exchange_clear(&exchange);
 	return result;
 }

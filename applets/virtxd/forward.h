@@ -30,6 +30,12 @@ void forward_free(struct forward *forward);
  */
 int forward_call(struct call *call, const char *host, struct error *err);
 
+/* Where an operation is that was begun by a request that went through here ("Prefer:
+ * respond-async"); false when that is not known. The last 1,000 are remembered. forward may be
+ * NULL. */
+bool forward_find_operation(
+	struct forward *forward, const char *id, char host[static UUID_TEXT_SIZE]);
+
 /*
  * Judges what a request says of itself: *sender is the UUID of the host that sent it, "" for an
  * ordinary client. ERR_FORBIDDEN for one that claims to be a host and cannot prove it; that is
@@ -43,6 +49,11 @@ void forward_sign(struct forward *forward, const struct http_request *request,
 
 /* Asks a peer to prove itself; 0 when it does, otherwise ERR_FORWARD, ERR_CONNECT, ERR_TIMEOUT. */
 int forward_probe(struct forward *forward, const struct peer *peer, struct error *err);
+
+/* GETs a target of the host with that UUID, which is proven: the body of its answer, 200; the
+ * caller frees it. NULL with err. */
+char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
+	struct error *err);
 
 /* Closes connections that have been idle for long. */
 void forward_trim(struct forward *forward);

@@ -2,6 +2,7 @@
 /* A hash table of entries by UUID; the arithmetic of their statistics is in vm_figures.c. */
 #include "local_vms.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "model/json.h"
@@ -32,7 +33,9 @@ struct local_vms {
 	struct lh_table *entries;
 	uint64_t tickets;
 	struct inventory *inventory;
+	struct claims *claims; /* NULL: straight to the inventory */
 	const char *host_uuid;
+	uint64_t changes;
 };
 
 struct local_vms *local_vms_new(struct inventory *inventory, const char *host_uuid)
@@ -191,13 +194,23 @@ static void drop_addresses(struct vm *vm)
 	vm->n_addresses = 0;
 }
 
+void local_vms_publish_by(struct local_vms *vms, struct claims *claims)
+{
+	pthread_mutex_lock(&vms->lock);
+	vms->claims = claims;
+	pthread_mutex_unlock(&vms->lock);
+}
+
 static void publish(struct local_vms *vms, const struct entry *entry, bool content)
 {
-	if (content) {
+	if (content || vms->claims) {
 		struct vm_row row;
 
 		vm_row_from_vm(&row, &entry->vm);
-		inventory_put_vm(vms->inventory, &row);
+		if (vms->claims)
+			claims_put_own(vms->claims, &row, clock_ms());
+		else
+			inventory_put_vm(vms->inventory, &row);
 		vm_row_free(&row);
 	} else {
 		inventory_set_runstate(
@@ -232,6 +245,7 @@ void local_vms_put(struct local_vms *vms, const struct local_reading *reading)
 	}
 	if (reading->definition)
 		take_definition(entry, reading->definition);
+	vms->changes += content || entry->vm.runstate != stats->runstate;
 	entry->vm.runstate = stats->runstate;
 	entry->vm.autostart = stats->autostart;
 	entry->vm.ts_ms = reading->now_ms;
@@ -254,7 +268,11 @@ static void remove_entry(struct local_vms *vms, struct entry *entry, uint64_t ti
 	entry->ticket = ticket;
 	entry->gone = true;
 	entry_clear(entry);
-	inventory_remove_vm(vms->inventory, entry->uuid);
+	vms->changes++;
+	if (vms->claims)
+		claims_remove_own(vms->claims, entry->uuid, clock_ms());
+	else
+		inventory_remove_vm(vms->inventory, entry->uuid);
 }
 
 void local_vms_remove(struct local_vms *vms, uint64_t ticket, const char *uuid)
@@ -443,6 +461,32 @@ size_t local_vms_list_running(struct local_vms *vms, char (**list)[UUID_TEXT_SIZ
 
 		if (!entry->gone && entry->vm.runstate == RUNSTATE_RUNNING)
 			memcpy((*list)[count++], entry->uuid, UUID_TEXT_SIZE);
+	}
+	pthread_mutex_unlock(&vms->lock);
+	return count;
+}
+
+uint64_t local_vms_changes(struct local_vms *vms)
+{
+	pthread_mutex_lock(&vms->lock);
+	uint64_t changes = vms->changes;
+	pthread_mutex_unlock(&vms->lock);
+	return changes;
+}
+
+size_t local_vms_list_rows(struct local_vms *vms, struct vm_row **rows)
+{
+	struct lh_entry *at;
+	size_t count = 0;
+
+	pthread_mutex_lock(&vms->lock);
+	*rows = xcalloc((size_t)lh_table_length(vms->entries) + 1, sizeof(**rows));
+	lh_foreach(vms->entries, at)
+	{
+		const struct entry *entry = lh_entry_v(at);
+
+		if (!entry->gone)
+			vm_row_from_vm(&(*rows)[count++], &entry->vm);
 	}
 	pthread_mutex_unlock(&vms->lock);
 	return count;

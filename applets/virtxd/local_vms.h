@@ -5,12 +5,13 @@
  *
  * Readings come from several threads: a ticket taken before libvirt is asked decides which is
  * newer, so that a slow reading never overwrites what was read after it began, and a VM that was
- * just removed does not come back. One lock; the inventory's is taken under it, nothing else.
+ * just removed does not come back. One lock; those of the claims and of the inventory are taken
+ * under it, nothing else.
  */
 #ifndef VIRTXD_LOCAL_VMS_H
 #define VIRTXD_LOCAL_VMS_H
 
-#include "cluster/inventory.h"
+#include "cluster/claims.h"
 #include "host_stats.h"
 #include "http/server.h"
 #include "hypervisor/hypervisor.h"
@@ -22,6 +23,9 @@ struct local_vms;
 /* host_uuid is borrowed, and read from the first local_vms_put on. */
 struct local_vms *local_vms_new(struct inventory *inventory, const char *host_uuid);
 void local_vms_free(struct local_vms *vms);
+/* From now on the VMs are this host's claims, which decide what the inventory shows. Before the
+ * first local_vms_put; borrowed. */
+void local_vms_publish_by(struct local_vms *vms, struct claims *claims);
 
 /* To be taken before libvirt is asked. */
 uint64_t local_vms_ticket(struct local_vms *vms);
@@ -81,6 +85,11 @@ struct http_body *local_vms_body(
 int local_vms_check_own(struct local_vms *vms, const char *uuid, struct error *err);
 /* True for one that VirtX did not make, and for one that is not there. */
 bool local_vms_is_foreign(struct local_vms *vms, const char *uuid);
+
+/* Grows with every change of what local_vms_list_rows() gives, but for times. */
+uint64_t local_vms_changes(struct local_vms *vms);
+/* What lists know of each; the caller frees each row and the array. */
+size_t local_vms_list_rows(struct local_vms *vms, struct vm_row **rows);
 
 /* UUIDs of those that run; the caller frees *list. */
 size_t local_vms_list_running(struct local_vms *vms, char (**list)[UUID_TEXT_SIZE]);

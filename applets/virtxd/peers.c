@@ -122,19 +122,25 @@ uint64_t peers_begin_round(struct peers *peers)
 	return round;
 }
 
-void peers_end_round(struct peers *peers, uint64_t round)
+size_t peers_end_round(struct peers *peers, uint64_t round, char (**gone)[UUID_TEXT_SIZE])
 {
+	size_t count = 0;
+
 	pthread_mutex_lock(&peers->lock);
+	*gone = xcalloc(peers->count + 1, sizeof(**gone));
 	for (size_t i = 0; i < peers->count; i++) {
 		struct entry *entry = &peers->entries[i];
 
 		if (entry->round >= round)
 			continue;
 		entry->peer.proven = false;
-		if (entry->peer.cstate == CSTATE_ACTIVE)
-			entry->peer.cstate = CSTATE_FAILED;
+		if (entry->peer.cstate != CSTATE_ACTIVE)
+			continue;
+		entry->peer.cstate = CSTATE_FAILED;
+		memcpy((*gone)[count++], entry->peer.uuid, UUID_TEXT_SIZE);
 	}
 	pthread_mutex_unlock(&peers->lock);
+	return count;
 }
 
 bool peers_find(struct peers *peers, const char *uuid, struct peer *peer)
@@ -145,6 +151,13 @@ bool peers_find(struct peers *peers, const char *uuid, struct peer *peer)
 		*peer = entry->peer;
 	pthread_mutex_unlock(&peers->lock);
 	return entry != NULL;
+}
+
+enum cstate peers_get_state(struct peers *peers, const char *uuid)
+{
+	struct peer peer;
+
+	return peers_find(peers, uuid, &peer) ? peer.cstate : CSTATE_INVALID;
 }
 
 bool peers_is_believed(struct peers *peers, const char *uuid)

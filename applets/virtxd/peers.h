@@ -40,13 +40,16 @@ void peers_free(struct peers *peers);
  * this host itself, or there is no room.
  */
 bool peers_put(struct peers *peers, const struct peer *peer);
-/* A complete list was put since `round` began: whoever is not in it has failed. */
+/* A complete list was put since `round` began: whoever is not in it has failed. Their UUIDs, those
+ * that were active before; the caller frees *gone. */
 uint64_t peers_begin_round(struct peers *peers);
-void peers_end_round(struct peers *peers, uint64_t round);
+size_t peers_end_round(struct peers *peers, uint64_t round, char (**gone)[UUID_TEXT_SIZE]);
 
 /* The host with that UUID: of several members that claim it the one that may be believed, or any.
  * False when there is none. */
 bool peers_find(struct peers *peers, const char *uuid, struct peer *peer);
+/* The state of the member that speaks for that host; CSTATE_INVALID when there is none. */
+enum cstate peers_get_state(struct peers *peers, const char *uuid);
 /* Whether what is said in the name of that host counts: it is active and proven, or old and
  * allowed. */
 bool peers_is_believed(struct peers *peers, const char *uuid);

@@ -25,6 +25,7 @@ enum route_flags {
 	ROUTE_LEFT = 1 << 11,      /* also for a VM of which a delete left something, by its UUID */
 	ROUTE_STORAGE = 1 << 12,   /* 503 while the storage is away, rather than waiting for it */
 	ROUTE_TARGET = 1 << 13,    /* runs on the host that the body names as `host` */
+	ROUTE_OPERATION = 1 << 14, /* {id} is an operation; runs where that does */
 };
 
 struct call {
@@ -92,6 +93,7 @@ int api_migrate_abort(struct call *call, struct error *err);
 int api_register(struct call *call, struct error *err);
 int api_hosts_list(struct call *call, struct error *err);
 int api_hosts_get(struct call *call, struct error *err);
+int api_hosts_inventory(struct call *call, struct error *err);
 int api_operations_list(struct call *call, struct error *err);
 int api_operations_get(struct call *call, struct error *err);
 int api_operations_cancel(struct call *call, struct error *err);

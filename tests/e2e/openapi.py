@@ -129,6 +129,7 @@ def life():
     host = hosts["items"][0]
     call(200, "get", "/hosts/{id}", id=host["uuid"])
     call(200, "get", "/hosts/{id}", id=host["fields"]["name"])
+    call(403, "get", "/hosts/{id}/inventory", id=host["uuid"])
     call(200, "post", "/vms", {"vmdef": VMDEF}, query="?dry_run=true")
     count = len(call(200, "get", "/vms")["items"])
     call(400, "post", "/vms", {"vmdef": VMDEF}, query="?dryrun=true")

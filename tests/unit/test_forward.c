@@ -17,6 +17,7 @@
 #define OWN_UUID   "aaaaaaaa-0000-0000-0000-000000000001"
 #define OTHER_UUID "bbbbbbbb-0000-0000-0000-000000000002"
 #define VM_UUID    "22222222-0000-0000-0000-000000000002"
+#define OPERATION  "33333333-0000-0000-0000-000000000003"
 
 static const uint8_t key[PROOF_KEY_SIZE] = "one key of thirty-two bytes, yes";
 static const uint8_t other_key[PROOF_KEY_SIZE] = "one key of thirty-two bytes, not";
@@ -65,6 +66,9 @@ static void answer_there(
 	if (strstr(request->target, "/xml")) {
 		response->status = 204;
 		http_response_header(response, "Warning", "299 VirtX \"x\"");
+	} else if (http_request_header(request, "Prefer")) {
+		http_response_text(response, 202, "application/json", "{}");
+		http_response_header(response, "Location", "/operations/" OPERATION);
 	} else if (strstr(request->target, "/migrate")) {
 		http_response_text(response, 424, "application/problem+json", "{\"detail\":\"x\"}");
 	} else {
@@ -306,6 +310,23 @@ static void test_the_body_names_the_host(void **state)
 	answer_free(&answer);
 }
 
+/* Whoever was told to wait asks the host that told him. */
+static void test_operations_are_found_again(void **state)
+{
+	static const char *const later[] = {"Prefer", "respond-async", NULL};
+	char host[UUID_TEXT_SIZE];
+
+	(void)state;
+	join(true);
+	assert_false(forward_find_operation(here.forward, OPERATION, host));
+	struct answer answer = ask("DELETE", "/vms/far", NULL, later);
+	assert_int_equal(answer.status, 202);
+	assert_has(answer.headers, "Location: /operations/" OPERATION "\r\n");
+	answer_free(&answer);
+	assert_answer("GET", "/operations/" OPERATION, NULL, 200, "GET /operations/" OPERATION);
+	assert_answer("DELETE", "/operations/" OPERATION, NULL, 200, "DELETE /operations/");
+}
+
 static void test_no_request_goes_twice(void **state)
 {
 	static const char *const loop[] = {"x-virtx-loop", "yes", NULL};
@@ -476,7 +497,9 @@ static void test_peers_by_address(void **state)
 	assert_false(peers_is_address(here.peers, (struct sockaddr *)&address));
 	/* Who is missing in a complete list has failed. */
 	uint64_t round = peers_begin_round(here.peers);
-	peers_end_round(here.peers, round);
+	cleanup_free char(*gone)[UUID_TEXT_SIZE] = NULL;
+	assert_int_equal(peers_end_round(here.peers, round, &gone), 1);
+	assert_string_equal(gone[0], OTHER_UUID);
 	struct peer peer;
 	assert_true(peers_find(here.peers, OTHER_UUID, &peer));
 	assert_int_equal(peer.cstate, CSTATE_FAILED);
@@ -492,6 +515,7 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 		TEST(test_what_is_sent_and_comes_back),
 		TEST(test_the_body_names_the_host),
+		TEST(test_operations_are_found_again),
 		TEST(test_no_request_goes_twice),
 		TEST(test_who_proves_nothing_gets_nothing),
 		TEST(test_a_stranger_is_found_out),

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Two threads beside serf's: one tells others of changes, the other asks members for proofs and for
+ * their inventories, which may take as long as they let it.
+ */
+#include "membership.h"
+
+#include "announce.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cluster/claims.h"
+#include "cluster/serf.h"
+#include "forward.h"
+#include "pull.h"
+
+#include <pthread.h>
+
+#define KEEPER_MS 500
+#define PROBE_MS  3000 /* between two looks for members that have not proven themselves */
+#define TRIM_MS   10000
+#define TAGS_MS   2000
+#define OLD_PORT  "8080"
+#define MAX_PULLS 8
+
+struct membership {
+	struct daemon *daemon;
+	struct serf *serf;
+	pthread_t announcer, keeper;
+	pthread_mutex_t lock; /* of everything below */
+	pthread_cond_t changed;
+	bool stopping, has_announcer, has_keeper;
+	bool away;       /* the agent is, which was logged */
+	bool has_old;    /* an old peer that is allowed is active */
+	int64_t look_ms; /* when the keeper looks for unproven members again */
+};
+
+/* ---- members ---- */
+
+static enum cstate state_of(enum serf_change change, const struct serf_member *member)
+{
+	switch (change) {
+	case SERF_MEMBERS_JOINED:
+		return CSTATE_ACTIVE;
+	case SERF_MEMBERS_LEFT:
+		return CSTATE_LEFT;
+	case SERF_MEMBERS_FAILED:
+	case SERF_MEMBERS_REAPED:
+		return CSTATE_FAILED;
+	case SERF_MEMBERS_ALL:
+	case SERF_MEMBERS_UPDATED:
+		break;
+	}
+	switch (member->status) {
+	case SERF_STATUS_ALIVE:
+		return CSTATE_ACTIVE;
+	case SERF_STATUS_LEAVING:
+	case SERF_STATUS_LEFT:
+		return CSTATE_LEFT;
+	case SERF_STATUS_FAILED:
+	case SERF_STATUS_OTHER:
+		break;
+	}
+	return CSTATE_FAILED;
+}
+
+/* False for a member that is no host: other programs use the agents too. */
+static bool read_member(
+	enum serf_change change, const struct serf_member *member, struct peer *peer)
+{
+	const char *uuid = serf_member_tag(member, "uuid");
+	const char *version = serf_member_tag(member, "virtx");
+	const char *port = serf_member_tag(member, "port");
+	int64_t number;
+
+	*peer = (struct peer){.cstate = state_of(change, member), .old = !version};
+	if (peer->old)
+		port = OLD_PORT;
+	if (!uuid || !uuid_canonical(uuid, peer->uuid) || !port ||
+		!str_parse_int(port, 1, UINT16_MAX, &number) ||
+		!str_copy(peer->name, sizeof(peer->name), member->name) ||
+		!str_copy(peer->address, sizeof(peer->address), member->address))
+		return false;
+	snprintf(peer->server, sizeof(peer->server),
+		strchr(peer->address, ':') ? "[%s]:%lld" : "%s:%lld", peer->address,
+		(long long)number);
+	return true;
+}
+
+static void note_state(struct daemon *daemon, const char *uuid)
+{
+	claims_set_state(daemon->claims, uuid, peers_get_state(daemon->peers, uuid), clock_ms());
+}
+
+/* Members that serf has forgotten while we were not connected. */
+static void note_gone(struct daemon *daemon, uint64_t round)
+{
+	cleanup_free char(*gone)[UUID_TEXT_SIZE] = NULL;
+	size_t count = peers_end_round(daemon->peers, round, &gone);
+
+	for (size_t i = 0; i < count; i++)
+		note_state(daemon, gone[i]);
+}
+
+static void on_members(
+	void *context, enum serf_change change, const struct serf_member *members, size_t count)
+{
+	struct membership *membership = context;
+	struct daemon *daemon = membership->daemon;
+	bool is_list = change == SERF_MEMBERS_ALL, has_old = false;
+	uint64_t round = is_list ? peers_begin_round(daemon->peers) : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct peer peer;
+
+		if (!read_member(change, &members[i], &peer) || !peers_put(daemon->peers, &peer))
+			continue;
+		has_old |= peer.old && peer.cstate == CSTATE_ACTIVE;
+		note_state(daemon, peer.uuid);
+	}
+	if (is_list)
+		note_gone(daemon, round);
+	pthread_mutex_lock(&membership->lock);
+	membership->has_old = (is_list ? has_old : membership->has_old || has_old) &&
+			      daemon->settings.allow_old_peers;
+	membership->look_ms = 0;
+	pthread_cond_broadcast(&membership->changed);
+	pthread_mutex_unlock(&membership->lock);
+}
+
+/* ---- what is said ---- */
+
+/* An event does not tell who sent it, so what it says of a host counts when that host does. */
+static void on_event(void *context, const char *name, const void *payload, size_t len)
+{
+	struct membership *membership = context;
+	struct daemon *daemon = membership->daemon;
+	struct error err = {0};
+
+	if (str_equal(name, WIRE_HOST)) {
+		cleanup_wire_host struct wire_host host = {0};
+
+		if (wire_host_decode(payload, len, &host, &err) == 0 &&
+			peers_is_believed(daemon->peers, host.host.uuid))
+			claims_hear_host(daemon->claims, &host, clock_ms());
+	} else if (str_equal(name, WIRE_EVENT)) {
+		struct wire_event event;
+
+		if (wire_event_decode(payload, len, &event, &err) == 0 &&
+			peers_is_believed(daemon->peers, event.host_uuid))
+			claims_hear_event(daemon->claims, &event, clock_ms());
+	} else if (str_equal(name, WIRE_VM)) {
+		cleanup_wire_vm struct wire_vm vm = {0};
+
+		if (wire_vm_decode(payload, len, &vm, &err) == 0 &&
+			peers_is_believed(daemon->peers, vm.row.host_uuid))
+			claims_hear_vm(daemon->claims, &vm, clock_ms());
+	}
+	if (error_is_set(&err))
+		log_debug("event not understood", "event", name, "reason", err.message);
+}
+
+/* ---- the agent ---- */
+
+static void on_connected(void *context)
+{
+	struct membership *membership = context;
+
+	pthread_mutex_lock(&membership->lock);
+	bool was_away = membership->away;
+	membership->away = false;
+	pthread_mutex_unlock(&membership->lock);
+	log_info(was_away ? "serf agent is back" : "serf agent connected", "address",
+		membership->daemon->settings.serf_rpc);
+	announce_soon(membership->daemon->announce);
+}
+
+static void on_disconnected(void *context, const struct error *cause)
+{
+	struct membership *membership = context;
+
+	pthread_mutex_lock(&membership->lock);
+	bool is_news = !membership->away;
+	membership->away = true;
+	pthread_mutex_unlock(&membership->lock);
+	if (is_news)
+		log_warning("no serf agent: this host neither hears of others nor tells them",
+			"reason", cause->message, "hint", cause->hint[0] ? cause->hint : NULL);
+}
+
+static void set_tags(struct membership *membership)
+{
+	struct daemon *daemon = membership->daemon;
+	const char *colon = strrchr(http_server_address(daemon->http, 0), ':');
+	struct serf_tag tags[] = {
+		{.name = (char *)"uuid", .value = daemon->host_uuid},
+		{.name = (char *)"virtx", .value = (char *)"1"},
+		{.name = (char *)"port", .value = (char *)(colon ? colon + 1 : OLD_PORT)},
+	};
+	struct error err = {0};
+
+	/* They are set at each connection, also when there is none now. */
+	if (serf_set_tags(membership->serf, tags, sizeof(tags) / sizeof(tags[0]), TAGS_MS, &err) <
+		0)
+		log_debug("tags not set yet", "reason", err.message);
+}
+
+/* ---- threads ---- */
+
+/* Waits for at most ms; false when it is time to end. */
+static bool go_on(struct membership *membership, int64_t ms)
+{
+	pthread_mutex_lock(&membership->lock);
+	if (!membership->stopping)
+		clock_wait(&membership->changed, &membership->lock, clock_ms() + ms);
+	bool stopping = membership->stopping;
+	pthread_mutex_unlock(&membership->lock);
+	return !stopping;
+}
+
+static void *run_announcer(void *context)
+{
+	struct membership *membership = context;
+
+	while (go_on(membership, ANNOUNCE_TURN_MS)) {
+		pthread_mutex_lock(&membership->lock);
+		bool has_old = membership->has_old;
+		pthread_mutex_unlock(&membership->lock);
+		announce_turn(membership->daemon->announce, membership->serf, has_old);
+	}
+	return NULL;
+}
+
+static bool is_stopping(struct membership *membership)
+{
+	pthread_mutex_lock(&membership->lock);
+	bool stopping = membership->stopping;
+	pthread_mutex_unlock(&membership->lock);
+	return stopping;
+}
+
+/* A member that cannot prove itself is named once for each reason. */
+static void probe(struct membership *membership, const struct peer *peer)
+{
+	struct daemon *daemon = membership->daemon;
+	struct error err = {0};
+
+	if (forward_probe(daemon->forward, peer, &err) == 0) {
+		peers_set_proven(daemon->peers, peer, true, "");
+		log_info("host of the cluster", "name", peer->name, "uuid", peer->uuid, "address",
+			peer->server);
+		claims_want_pull(daemon->claims, peer->uuid, clock_ms());
+		announce_soon(daemon->announce);
+		return;
+	}
+	if (strncmp(peer->why, err.message, sizeof(peer->why) - 1) != 0)
+		log_warning("member has not proven that it knows the key of this cluster", "name",
+			peer->name, "uuid", peer->uuid, "address", peer->server, "reason",
+			err.message);
+	peers_set_proven(daemon->peers, peer, false, err.message);
+}
+
+static void probe_all(struct membership *membership)
+{
+	cleanup_free struct peer *list = NULL;
+	size_t count = peers_list_unproven(membership->daemon->peers, &list);
+
+	for (size_t i = 0; i < count && !is_stopping(membership); i++)
+		probe(membership, &list[i]);
+}
+
+static bool is_time_to_look(struct membership *membership)
+{
+	pthread_mutex_lock(&membership->lock);
+	bool now = clock_ms() >= membership->look_ms;
+	if (now)
+		membership->look_ms = clock_ms() + PROBE_MS;
+	pthread_mutex_unlock(&membership->lock);
+	return now;
+}
+
+static void pull_some(struct membership *membership)
+{
+	char hosts[MAX_PULLS][UUID_TEXT_SIZE];
+	size_t count = claims_take_pulls(membership->daemon->claims, clock_ms(), hosts, MAX_PULLS);
+
+	for (size_t i = 0; i < count; i++) {
+		struct error err = {0};
+
+		if (is_stopping(membership))
+			error_set(&err, ERR_CANCELLED, "the daemon stops");
+		else
+			pull_inventory(membership->daemon, hosts[i], &err);
+		if (!error_is_set(&err))
+			continue;
+		log_debug("inventory not fetched", "host", hosts[i], "reason", err.message);
+		claims_fail_pull(membership->daemon->claims, hosts[i], clock_ms());
+	}
+}
+
+static void *run_keeper(void *context)
+{
+	struct membership *membership = context;
+	int64_t trim_ms = 0;
+
+	while (go_on(membership, KEEPER_MS)) {
+		if (is_time_to_look(membership))
+			probe_all(membership);
+		pull_some(membership);
+		claims_tick(membership->daemon->claims, clock_ms());
+		if (clock_ms() >= trim_ms) {
+			forward_trim(membership->daemon->forward);
+			trim_ms = clock_ms() + TRIM_MS;
+		}
+	}
+	return NULL;
+}
+
+static int start_threads(struct membership *membership, struct error *err)
+{
+	int failure = pthread_create(&membership->announcer, NULL, run_announcer, membership);
+
+	membership->has_announcer = failure == 0;
+	if (failure == 0) {
+		failure = pthread_create(&membership->keeper, NULL, run_keeper, membership);
+		membership->has_keeper = failure == 0;
+	}
+	return failure ? error_set_errno(err, ERR_INTERNAL, failure, "starting a thread") : 0;
+}
+
+struct membership *membership_start(struct daemon *daemon, struct error *err)
+{
+	struct membership *membership = xcalloc(1, sizeof(*membership));
+
+	membership->daemon = daemon;
+	pthread_mutex_init(&membership->lock, NULL);
+	pthread_cond_init(&membership->changed, NULL);
+	membership->serf = serf_start(
+		&(struct serf_config){
+			.address = daemon->settings.serf_rpc,
+			.key = daemon->settings.serf_key,
+			.on_connected = on_connected,
+			.on_disconnected = on_disconnected,
+			.on_members = on_members,
+			.on_event = on_event,
+			.context = membership,
+		},
+		err);
+	if (membership->serf) {
+		set_tags(membership);
+		if (start_threads(membership, err) == 0)
+			return membership;
+	}
+	membership_stop(membership);
+	return NULL;
+}
+
+void membership_stop(struct membership *membership)
+{
+	if (!membership)
+		return;
+	pthread_mutex_lock(&membership->lock);
+	membership->stopping = true;
+	pthread_cond_broadcast(&membership->changed);
+	pthread_mutex_unlock(&membership->lock);
+	if (membership->has_announcer)
+		pthread_join(membership->announcer, NULL);
+	if (membership->has_keeper)
+		pthread_join(membership->keeper, NULL);
+	serf_stop(membership->serf);
+	pthread_cond_destroy(&membership->changed);
+	pthread_mutex_destroy(&membership->lock);
+	free(membership);
+}
+
+int membership_check(struct membership *membership, struct error *err)
+{
+	return serf_check(membership->serf, err);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * This host among the others: its connection to the serf agent, who the members are, what they say,
+ * and what is fetched from them. Members first prove that they know the cluster's key (forward.h);
+ * until then nothing that is said in their name counts.
+ *
+ * Without an agent everything local works; a warning says once that it is away, a line that it is
+ * back.
+ */
+#ifndef VIRTXD_MEMBERSHIP_H
+#define VIRTXD_MEMBERSHIP_H
+
+#include "daemon.h"
+
+struct announce;
+struct membership;
+
+/* After the HTTP server was started, whose port is told to the others. NULL with ERR_INVALID when
+ * serf_rpc is no address, ERR_INTERNAL. */
+struct membership *membership_start(struct daemon *daemon, struct error *err);
+/* Ends its threads, within some seconds. NULL is fine. */
+void membership_stop(struct membership *membership);
+
+/* 0 while the agent is connected; ERR_UNAVAILABLE with why not. */
+int membership_check(struct membership *membership, struct error *err);
+
+#endif
