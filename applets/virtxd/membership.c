@@ -373,8 +373,3 @@ void membership_stop(struct membership *membership)
 	pthread_mutex_destroy(&membership->lock);
 	free(membership);
 }
-
-int membership_check(struct membership *membership, struct error *err)
-{
-	return serf_check(membership->serf, err);
-}

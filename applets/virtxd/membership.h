@@ -12,7 +12,6 @@
 
 #include "daemon.h"
 
-struct announce;
 struct membership;
 
 /* After the HTTP server was started, whose port is told to the others. NULL with ERR_INVALID when
@@ -20,8 +19,5 @@ struct membership;
 struct membership *membership_start(struct daemon *daemon, struct error *err);
 /* Ends its threads, within some seconds. NULL is fine. */
 void membership_stop(struct membership *membership);
-
-/* 0 while the agent is connected; ERR_UNAVAILABLE with why not. */
-int membership_check(struct membership *membership, struct error *err);
 
 #endif

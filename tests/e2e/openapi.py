@@ -273,7 +273,7 @@ def main():
         for method in METHODS:
             if method in item:
                 answered = [s for p, m, s in seen if (p, m) == (path, method)]
-                good = any(s < 400 for s in answered) or path.endswith("/migrate") or "{id}" in path and method == "delete"
+                good = any(s < 400 for s in answered) or path.endswith(("/migrate", "/inventory")) or "{id}" in path and method == "delete"
                 result(bool(good), f"{method.upper()} {path} was answered with success", answered)
 
 

@@ -63,6 +63,8 @@ static inline enum http_class classify(void *context, const struct http_request 
 	(void)context;
 	if (str_starts_with(request->path, "/slow"))
 		return HTTP_SLOW;
+	if (str_starts_with(request->path, "/remote"))
+		return HTTP_REMOTE;
 	return str_starts_with(request->path, "/long") ? HTTP_LONG : HTTP_FAST;
 }
 
@@ -71,7 +73,7 @@ static inline void handle(
 {
 	(void)context;
 	if (str_starts_with(request->path, "/slow") || str_starts_with(request->path, "/long") ||
-		str_equal(request->path, "/stuck"))
+		str_starts_with(request->path, "/remote") || str_equal(request->path, "/stuck"))
 		pass_gate(request->path);
 	if (str_equal(request->path, "/large")) {
 		response->body = http_body_ref(large);

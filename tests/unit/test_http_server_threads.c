@@ -57,6 +57,36 @@ static void test_long_handlers_do_not_block_slow_ones(void **state)
 	stop(server);
 }
 
+/* With long ones and others that wait for other hosts, a slow one still finds a place. */
+static void test_other_hosts_do_not_block_slow_ones(void **state)
+{
+	static const char *const requests[] = {GET("/remote"), GET("/remote"), GET("/remote"),
+		GET("/long"), GET("/long"), GET("/long")};
+	struct http_server *server =
+		start((struct http_server_config){.threads = 5, .slow_threads = 4});
+	int waiting[7];
+
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		waiting[i] = dial(server);
+		raw_send(waiting[i], requests[i]);
+		WAIT_FOR(stats_of(server).slow_running + stats_of(server).slow_waiting == i + 1);
+	}
+	/* One of the first kind, two of the second. */
+	WAIT_FOR(gate_inside() == 3);
+	assert_int_equal(stats_of(server).slow_waiting, 3);
+	waiting[6] = dial(server);
+	raw_send(waiting[6], GET("/slow"));
+	WAIT_FOR(gate_inside() == 4);
+	gate_set(true);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(raw_status(waiting[i]), 200);
+		close(waiting[i]);
+	}
+	WAIT_FOR(stats_of(server).slow_running == 0);
+	stop(server);
+}
+
 /* A fast handler that blocks after all holds up one thread only. */
 static void test_fast_handlers_may_block(void **state)
 {
@@ -227,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_slow_handlers_do_not_block_fast_ones),
 		cmocka_unit_test(test_long_handlers_do_not_block_slow_ones),
+		cmocka_unit_test(test_other_hosts_do_not_block_slow_ones),
 		cmocka_unit_test(test_fast_handlers_may_block),
 		cmocka_unit_test(test_order_of_slow_requests),
 		cmocka_unit_test(test_queued_requests_can_be_evicted),
