@@ -47,6 +47,7 @@ ok "its space is the array's" is_hole one
 api GET "/vms/$a"
 is "size and provisioning" "$(field '.def.osdisk | "\(.size) \(.prov)"')" "66 1"
 ok "the lease is the VM's" owner_is 36001 "$a"
+ok "fsck agrees" "$VIRTX" fsck --standalone --state-dir "$state"
 create b "$(lun scsi-36001)"
 refused "another VM, another name" 507 "scsi-36001 belongs to VM a \($a\)"
 create b "$(lun scsi-SVENDOR_one)"
