@@ -261,7 +261,8 @@ void http_server_get_stats(struct http_server *server, struct http_server_stats 
 {
 	pthread_mutex_lock(&server->lock);
 	stats->connections = server->n_connections;
-	stats->slow_running = server->running[HTTP_SLOW] + server->running[HTTP_LONG];
+	stats->slow_running = server->running[HTTP_SLOW] + server->running[HTTP_LONG] +
+			      server->running[HTTP_REMOTE];
 	stats->slow_waiting = server->n_queued;
 	pthread_mutex_unlock(&server->lock);
 	stats->requests = atomic_load(&server->requests);
