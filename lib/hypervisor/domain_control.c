@@ -9,12 +9,13 @@
 
 #include "base/str.h"
 
-#define ASK_MS      5000   /* QEMU is only told something, or libvirt asked */
-#define SHOW_MS     900    /* a reader waits */
-#define CPUS_MS     20000  /* the lock manager releases or takes leases */
-#define DESTROY_MS  60000  /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
-#define METADATA_MS 1500   /* informs, no more */
-#define START_MS    120000 /* QEMU may have much memory to prepare; the lock manager may hang */
+#define ASK_MS         5000  /* QEMU is only told something, or libvirt asked */
+#define SHOW_MS        900   /* a reader waits */
+#define CPUS_MS        20000 /* the lock manager releases or takes leases */
+#define DESTROY_MS     60000 /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
+#define METADATA_MS    1500  /* informs, no more */
+#define START_ATTEMPTS 3
+#define START_MS       120000 /* QEMU may have much memory to prepare; the lock manager may hang */
 
 /* What the thread works on and with; it is freed by whoever has it last. */
 struct control {
@@ -122,18 +123,30 @@ static int call_create(virDomainPtr domain, struct control *control)
 	return libvirt.virDomainCreateWithFlags(domain, control->flags);
 }
 
+/* Another program took the port of the guest's display after libvirt had found it free. */
+static bool has_lost_port(const struct error *err)
+{
+	return strstr(err->message, "Failed to find an available port") != NULL;
+}
+
 int hypervisor_boot(
 	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){
-			.what = "starting",
-			.hint = "it may still start; libvirt or its lock manager may hang",
-			.call = call_create,
-			.timeout_ms = START_MS,
-			.flags = start_paused ? VIR_DOMAIN_START_PAUSED : 0,
-		},
-		err);
+	const struct control start = {
+		.what = "starting",
+		.hint = "it may still start; libvirt or its lock manager may hang",
+		.call = call_create,
+		.timeout_ms = START_MS,
+		.flags = start_paused ? VIR_DOMAIN_START_PAUSED : 0,
+	};
+	int attempts = START_ATTEMPTS;
+
+	while (control_domain(hypervisor, uuid, &start, err) < 0) {
+		if (--attempts == 0 || !has_lost_port(err))
+			return -1;
+		error_clear(err);
+	}
+	return 0;
 }
 
 static int call_shutdown(virDomainPtr domain, struct control *control)

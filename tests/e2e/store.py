@@ -98,7 +98,8 @@ class Walker:
         return uuid, ("PUT", "/vms/" + uuid, {"vmdef": definition, "deletestorage": True})
 
     def count(self, kind):
-        """How many state-changing calls it takes when nothing is wrong."""
+        """How many state-changing calls it takes when nothing is wrong, with a VM as the cases will have it."""
+        self.vm = None
         uuid, call = self.prepare(kind)
         self.store.tell("arm 0")
         answer = self.host.request(*call)
