@@ -4,6 +4,7 @@
  * operations of one host (of one NFS client, where the server has locks) apart; running VMs are
  * guarded by QEMU's own image locks.
  */
+#include "base/mem.h"
 #include "storage/beneath.h"
 #include "storage/lease_private.h"
 #include "storage/lock_manager.h"
@@ -17,8 +18,24 @@
 #define HOLD_WAIT_MS  1000
 #define HOLD_PAUSE_MS 10
 
+/* Where sanlock keeps hosts apart, somebody who does not ask it would take what is theirs. */
+static int check_no_lockspace(int root, struct error *err)
+{
+	cleanup_close int fd = beneath_open_raw(root, STORE_LOCKS "/" LEASE_LOCKSPACE, O_PATH);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : beneath_fail(err, "look at", STORE_LOCKS);
+	error_set(err, ERR_UNAVAILABLE,
+		"it has a lockspace (" STORE_LOCKS "/" LEASE_LOCKSPACE
+		"): its hosts take leases from sanlock, which lock_manager = local does not ask");
+	return error_hint(err, "set lock_manager = sanlock; or, when no host of the cluster runs, "
+			       "remove the lockspace");
+}
+
 static int local_prepare(int root, struct error *err)
 {
+	if (check_no_lockspace(root, err) < 0)
+		return -1;
 	return beneath_make_dir(root, STORE_LOCKS, LEASE_MODE_DIR, err);
 }
 

@@ -55,13 +55,16 @@ static void test_empty_or_missing_is_refused(void **state)
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
 }
 
-static void check_taken_over(struct fixture *fixture, const char *path)
+static void check_taken_over(
+	struct fixture *fixture, const char *path, enum lock_manager lock_manager)
 {
+	const struct store_config config = {
+		.vms_dir = fixture->vms, .host_uuid = HOST, .lock_manager = lock_manager};
 	struct error err = {0};
 	cleanup_free char *full = in_vms(fixture, path);
 	char cluster[UUID_TEXT_SIZE];
 
-	fixture->store = fixture_open(fixture, HOST, &err);
+	fixture->store = store_open(&config, &err);
 	assert_non_null(fixture->store);
 	assert_true(is_there(fixture, ".virtx-cluster"));
 	cleanup_free char *text = file_read(full, 100, NULL, &err);
@@ -73,13 +76,20 @@ static void check_taken_over(struct fixture *fixture, const char *path)
 static void test_takes_a_register_over(void **state)
 {
 	make_file(*state, "xml/" HOST2 "/" VM ".xml", "as it was");
-	check_taken_over(*state, "xml/" HOST2 "/" VM ".xml");
+	check_taken_over(*state, "xml/" HOST2 "/" VM ".xml", LOCK_MANAGER_LOCAL);
 }
 
 static void test_takes_a_lockspace_over(void **state)
 {
+	struct error err = {0};
+
 	make_file(*state, "lock/__VIRTX__DISKS__", "as it was");
-	check_taken_over(*state, "lock/__VIRTX__DISKS__");
+	/* Not by somebody who would not ask sanlock. */
+	assert_null(fixture_open(*state, HOST, &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.message, "lockspace"));
+	assert_non_null(strstr(err.hint, "lock_manager = sanlock"));
+	check_taken_over(*state, "lock/__VIRTX__DISKS__", LOCK_MANAGER_SANLOCK);
 }
 
 static void test_bad_marker_is_refused(void **state)
