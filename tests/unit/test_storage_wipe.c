@@ -148,7 +148,9 @@ static void test_is_cleared_and_given_back(void **state)
 		assert_int_equal(disk.prov, DISK_PROV_THIN);
 		assert_int_equal(count_left(loop.fd, (uint64_t)bytes), bytes);
 		assert_int_equal(disk_rollback(fixture->store, VM, &disk, 0, &err), 0);
+		disk.prov = provs[i];
 		assert_int_equal(disk_provision(fixture->store, VM, &disk, NULL, &err), 0);
+		fill(loop.fd, (uint64_t)bytes);
 		assert_int_equal(disk_check_release(fixture->store, &disk, &err), 0);
 		assert_int_equal(disk_release(fixture->store, VM, &disk, true, NULL, &err), 0);
 		assert_int_equal(count_left(loop.fd, (uint64_t)bytes), 0);
