@@ -75,6 +75,7 @@ def one_case(kind, at, number, mode):
     what = f"{kind}, {errno.errorcode[number]} {mode} at call {at} ({status.what})"
     if not status.hit:
         note(f"{kind} not reached")
+        walker.stop(uuid)
         return
     note(f"{kind} {errno.errorcode[number]}")
     result(is_right(answer, number), f"{what}: the cause is named", answer)
