@@ -86,6 +86,24 @@ static bool is_same(const struct peer *a, const struct peer *b)
 	return str_equal(a->uuid, b->uuid) && str_equal(a->server, b->server) && a->old == b->old;
 }
 
+/* A place for a new member: NULL when all have one that is there. */
+static struct entry *make_room(struct peers *peers)
+{
+	struct entry *entry = NULL;
+
+	if (peers->count < PEERS_MAX) {
+		peers->entries =
+			xreallocarray(peers->entries, peers->count + 1, sizeof(*peers->entries));
+		entry = &peers->entries[peers->count++];
+	}
+	for (size_t i = 0; i < peers->count && !entry; i++)
+		if (peers->entries[i].peer.cstate != CSTATE_ACTIVE)
+			entry = &peers->entries[i];
+	if (entry)
+		*entry = (struct entry){0};
+	return entry;
+}
+
 bool peers_put(struct peers *peers, const struct peer *peer)
 {
 	bool put = false;
@@ -94,19 +112,15 @@ bool peers_put(struct peers *peers, const struct peer *peer)
 		return false;
 	pthread_mutex_lock(&peers->lock);
 	struct entry *entry = find_member(peers, peer->name);
-	if (!entry && peers->count < PEERS_MAX) {
-		peers->entries =
-			xreallocarray(peers->entries, peers->count + 1, sizeof(*peers->entries));
-		entry = &peers->entries[peers->count++];
-		*entry = (struct entry){0};
-	}
+	if (!entry)
+		entry = make_room(peers);
 	if (entry) {
-		bool proven = entry->peer.proven && is_same(&entry->peer, peer) &&
-			      peer->cstate == CSTATE_ACTIVE;
+		const struct peer before = entry->peer;
+		bool stays = is_same(&before, peer) && peer->cstate == CSTATE_ACTIVE;
 
 		entry->peer = *peer;
-		entry->peer.proven = proven;
-		entry->peer.why[0] = '\0';
+		entry->peer.proven = stays && before.proven;
+		str_copy(entry->peer.why, sizeof(entry->peer.why), stays ? before.why : "");
 		entry->round = peers->round;
 		put = true;
 	}

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define PEERS_MAX 1000 /* members that are remembered; further ones are not */
+#define PEERS_MAX 1000 /* members that are remembered; one that is gone gives way */
 
 struct peer {
 	char name[256];               /* serf's: one member */

@@ -11,7 +11,6 @@
 #include "cluster/proof.h"
 #include "http_raw.h"
 
-#include <netinet/in.h>
 #include <stdatomic.h>
 
 #define OWN_UUID   "aaaaaaaa-0000-0000-0000-000000000001"
@@ -483,32 +482,6 @@ static void test_classes(void **state)
 	}
 }
 
-static void test_peers_by_address(void **state)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET};
-
-	(void)state;
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	join(false);
-	assert_false(peers_is_address(here.peers, (struct sockaddr *)&address));
-	join(true);
-	assert_true(peers_is_address(here.peers, (struct sockaddr *)&address));
-	address.sin_addr.s_addr = htonl(0x7f000002);
-	assert_false(peers_is_address(here.peers, (struct sockaddr *)&address));
-	/* Who is missing in a complete list has failed. */
-	uint64_t round = peers_begin_round(here.peers);
-	cleanup_free char(*gone)[UUID_TEXT_SIZE] = NULL;
-	assert_int_equal(peers_end_round(here.peers, round, &gone), 1);
-	assert_string_equal(gone[0], OTHER_UUID);
-	struct peer peer;
-	assert_true(peers_find(here.peers, OTHER_UUID, &peer));
-	assert_int_equal(peer.cstate, CSTATE_FAILED);
-	assert_false(peers_is_believed(here.peers, OTHER_UUID));
-	peer = peer_there();
-	str_copy(peer.uuid, sizeof(peer.uuid), OWN_UUID);
-	assert_false(peers_put(here.peers, &peer));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -523,7 +496,6 @@ int main(void)
 		TEST(test_a_host_that_is_gone),
 		TEST(test_a_host_that_hangs_holds_two),
 		TEST(test_classes),
-		TEST(test_peers_by_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
