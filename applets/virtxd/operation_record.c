@@ -43,7 +43,10 @@ struct json_object *operation_to_json(const struct operation *operation, bool ow
 	json_add_string(json, "kind", operation->kind);
 	json_add_string(json, "vm", operation->vm);
 	json_add_string(json, "name", operation->name);
-	json_add_string(json, "state", operation_state_words[operation->state]);
+	/* A start that is cut before it has looked into that finds it as it was. */
+	json_add_string(json, "state",
+		operation_state_words[own && operation->interrupted ? OPERATION_RUNNING
+								    : operation->state]);
 	json_add_string(json, "phase", operation->phase);
 	json_add_string(json, "warning", operation->warning);
 	json_add_int(json, "progress", operation->percent);

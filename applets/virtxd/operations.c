@@ -430,11 +430,19 @@ size_t operations_list_interrupted(
 	return count;
 }
 
-void operations_settle(struct operations *operations, const char *kind, const char *vm_uuid)
+/* Called with lock held, which it gives back. */
+static void unlock_and_record(struct operations *operations)
 {
 	struct error err = {0};
-	uint64_t change;
+	uint64_t change = ++operations->changes;
 
+	pthread_mutex_unlock(&operations->lock);
+	if (write_records(operations, change, &err))
+		log_warning("operation cannot be recorded", "error", err.message);
+}
+
+void operations_settle(struct operations *operations, const char *kind, const char *vm_uuid)
+{
 	pthread_mutex_lock(&operations->lock);
 	for (size_t i = 0; i < operations->count; i++) {
 		struct operation *operation = operations->list[i];
@@ -447,10 +455,15 @@ void operations_settle(struct operations *operations, const char *kind, const ch
 		operation->percent = 100;
 		error_clear(&operation->error);
 	}
-	change = ++operations->changes;
-	pthread_mutex_unlock(&operations->lock);
-	if (write_records(operations, change, &err))
-		log_warning("operation cannot be recorded", "error", err.message);
+	unlock_and_record(operations);
+}
+
+void operations_recovered(struct operations *operations)
+{
+	pthread_mutex_lock(&operations->lock);
+	for (size_t i = 0; i < operations->count; i++)
+		operations->list[i]->interrupted = false;
+	unlock_and_record(operations);
 }
 
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms)

@@ -95,6 +95,9 @@ size_t operations_list_interrupted(
 /* What recovery found to be complete after all: the interrupted one of that VM has succeeded. */
 void operations_settle(struct operations *operations, const char *kind, const char *vm_uuid);
 
+/* Recovery has looked into all of them: the next start finds none of these any more. */
+void operations_recovered(struct operations *operations);
+
 /* Lets none begin, cancels what can be, waits for the rest. Number still running after timeout_ms.
  */
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms);

@@ -243,6 +243,7 @@ int recovery_run(struct daemon *daemon, struct error *err)
 	settle_intents(daemon);
 	settle_records(daemon);
 	settle_logs(daemon);
+	operations_recovered(daemon->operations);
 	quarantine_report(daemon);
 	return 0;
 }

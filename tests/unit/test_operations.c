@@ -152,6 +152,30 @@ static void test_record_of_a_failure(void **state)
 	}
 }
 
+static size_t count_interrupted(struct fixture *fixture)
+{
+	cleanup_free char(*list)[UUID_TEXT_SIZE] = NULL;
+
+	return operations_list_interrupted(fixture->operations, "create", &list);
+}
+
+/* A start that is cut itself must not hide from the next one what was cut before. */
+static void test_interrupted_until_recovered(void **state)
+{
+	struct fixture *fixture = *state;
+	cleanup_free char *cut = xstrdup(operation_id(begin(fixture, "create", VM_A)));
+
+	restart(fixture);
+	restart(fixture);
+	assert_member(fixture, cut, "state", "failed");
+	assert_int_equal(count_interrupted(fixture), 1);
+	operations_recovered(fixture->operations);
+	assert_int_equal(count_interrupted(fixture), 0);
+	restart(fixture);
+	assert_member(fixture, cut, "state", "failed");
+	assert_int_equal(count_interrupted(fixture), 0);
+}
+
 static void test_restart_ends_what_ran(void **state)
 {
 	struct fixture *fixture = *state;
@@ -402,6 +426,7 @@ int main(void)
 		TEST(test_one_at_a_time),
 		TEST(test_record_of_a_failure),
 		TEST(test_restart_ends_what_ran),
+		TEST(test_interrupted_until_recovered),
 		TEST(test_bad_file_is_set_aside),
 		TEST(test_old_ones_are_forgotten),
 		TEST(test_keys),
