@@ -53,7 +53,7 @@ cut_create() {
 	wait $!
 }
 bench_recovery() {
-	local i normal=() cut=()
+	local i normal=() cut=() with without
 	for i in 1 2 3 4 5; do
 		daemon_stop TERM
 		start_ms >"$work/start" && normal+=("$(cat "$work/start")")
@@ -61,9 +61,9 @@ bench_recovery() {
 		start_ms >"$work/start" && cut+=("$(cat "$work/start")")
 		[ -z "$(find "$state/vms/xml" -name '*.intent')" ] || echo "# the cut create was not settled" >&2
 	done
-	normal=$(printf '%s\n' "${normal[@]}" | median)
-	cut=$(printf '%s\n' "${cut[@]}" | median)
-	row "ready after kill -9 in a create (after SIGTERM)" "$cut" ms "$normal" "$(ratio "$cut" "$normal")"
+	without=$(printf '%s\n' "${normal[@]}" | median)
+	with=$(printf '%s\n' "${cut[@]}" | median)
+	row "ready after kill -9 in a create (after SIGTERM)" "$with" ms "$without" "$(ratio "$with" "$without")"
 }
 
 # One lease, taken and given back by a process of its own; each its own lease, since one that was given back
