@@ -113,9 +113,10 @@ def guests(uuid):
 
 
 def power_off(uuid):
-    """Faster than by libvirt."""
+    """Faster than by libvirt, which is asked then so that it knows."""
     for pid in guests(uuid):
         os.kill(pid, signal.SIGKILL)
+    host.request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})
     while host.is_running(uuid):
         time.sleep(0.02)
 
