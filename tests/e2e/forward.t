@@ -5,9 +5,6 @@
 . tests/e2e/lib.sh
 . tests/e2e/cluster.sh
 
-peer_of() { # number: does virt1 list it as active
-	curl -s "http://${host_server[virt1]}/hosts?name=virt$1" | jq -e '.items[0].fields.cstate == 1'
-}
 lists_all() { # number
 	[ "$(listed "$1" hosts)" = "$all_hosts" ] && [ "$(listed "$1" vms)" = "$all_vms" ]
 }
@@ -90,6 +87,17 @@ ok "and finds the others strangers" wait_for 15 not_proven 4 virt1
 is "its VMs and it are not listed" "$(listed 1 hosts)|$(listed 1 vms)" "$all_hosts|$all_vms"
 is "and it lists itself only" "$(listed 4 hosts)" "$(cluster_uuid 4 0) "
 not_ok "no key is in any log" grep -rqF "$(cat "$key")" "$work"/virt1.log "$work"/virt2.log "$work"/virt4.log
+
+# A key that is none keeps other hosts away, and nothing else.
+cluster_daemon_end 4
+echo garbage >"$cluster_vms/.virtx-key"
+: >"$work/virt4.log"
+cluster_daemon_start 4
+ok "a host whose key is garbage is ready" cluster_host_ready 4
+like "and says what to do" "$(grep 'no key of the cluster' "$work/virt4.log")" '\.virtx-key holds no key.*hint=.*remove the file'
+is "it serves its own" "$(listed 4 vms | wc -w)" 3
+is "the file is as it was" "$(cat "$cluster_vms/.virtx-key")" garbage
+not_ok "a new cluster is not made of it" "$VIRTX" virtxd --config "$work/empty.conf" --vms-dir "$cluster_vms" --init-cluster
 cluster_daemon_end 4
 serf_end virt4
 cluster_vms=$work/vms
