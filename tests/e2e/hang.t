@@ -114,7 +114,7 @@ for call in "POST /vms $(body_of lost)" "POST /vms/$web/runstate/boot {}" "DELET
 done
 is "no work is left" "$(pgrep -P "${virtxd_pid[virt1]}" -a | grep -c lease-run)" 0
 go_on
-ok "sanlock goes on: ready within 10 s" wait_for 10 virtxd_is_ready virt1
+ok "sanlock goes on: ready within 20 s" wait_for 20 virtxd_is_ready virt1
 ok "lockid is back" wait_for 20 lockid_is "$lockid"
 ok "what was cut is cleared away" wait_for 20 nothing_left lost
 ok "the VM is as it was" runstate_is "$web" 2
@@ -133,7 +133,7 @@ rm -f "$work/slow"
 failed_in provision "the cancelled create" $bound 'cancelled'
 is "its work has ended" "$(pgrep -P "${virtxd_pid[virt1]}" -a | grep -c lease-run)" 0
 go_on
-ok "ready again" wait_for 10 virtxd_is_ready virt1
+ok "ready again" wait_for 20 virtxd_is_ready virt1
 ok "what it made is cleared away" wait_for 20 nothing_left slow
 
 # Inside libvirt, which takes the leases when the guest is to run.
@@ -145,7 +145,7 @@ reads "during a boot that hangs"
 failed_in boot "that boot" $((bound + 120)) 'no answer within|sanlock'
 reads "after it"
 go_on
-ok "ready again" wait_for 10 virtxd_is_ready virt1
+ok "ready again" wait_for 60 virtxd_is_ready virt1
 # sanlock may find that it was away for too long, and take everything back.
 settled() {
 	local state
