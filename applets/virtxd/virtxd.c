@@ -2,6 +2,7 @@
 /* virtxd_main: the command line, signals, and the loop that waits for them and feeds the watchdog.
  */
 #include "applets/applets.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -13,11 +14,13 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
-#define MALLOC_ARENAS 2 /* glibc's eight per CPU keep what a thread once needed */
+#define END_MS        29000 /* of the 30 s that are promised */
+#define MALLOC_ARENAS 2     /* glibc's eight per CPU keep what a thread once needed */
 
 /* What main needs at a signal. */
 struct main_loop {
@@ -168,6 +171,27 @@ static void run(const struct main_loop *loop)
 	}
 }
 
+static void *end_late(void *unused)
+{
+	(void)unused;
+	int64_t end = clock_ms() + END_MS;
+
+	for (int64_t left = END_MS; left > 0; left = end - clock_ms())
+		poll(NULL, 0, (int)left);
+	log_warning(
+		"stopped although something hangs; the next start puts right what it was doing");
+	_exit(0);
+}
+
+/* Stopping waits for several parts in turn, each with a limit of its own: this one is for all. */
+static void end_in_time(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_late, NULL) == 0)
+		pthread_detach(thread);
+}
+
 static int serve(struct main_loop *loop, const struct settings *settings)
 {
 	struct daemon daemon;
@@ -186,6 +210,7 @@ static int serve(struct main_loop *loop, const struct settings *settings)
 	systemd_notify("READY=1");
 	run(loop);
 	systemd_notify("STOPPING=1");
+	end_in_time();
 	bool all_ended = daemon_stop(&daemon);
 	log_info("stopped");
 	/* Threads that were left behind must not find what exit() takes apart. */
