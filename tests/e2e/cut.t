@@ -8,5 +8,5 @@ need_guests
 must "the tracer is built" ${CC:-cc} -D_GNU_SOURCE -std=gnu17 -O2 -Wall -Wextra -Werror -o "$work/cut" tests/tools/cut.c
 # In a network of its own: there no other test's guests take the ports of its consoles.
 tap_from 7200 unshare -n -- sh -c 'ip link set lo up && exec "$@"' sh tests/e2e/cut.py "$VIRTX" "$state" "$work/cut" "$GUEST_CACHE/hello.raw" \
-	"${CUT_SAMPLE:-1}" "${CUT_SEED:-$RANDOM}"
+	"${CUT_SAMPLE:-3}" "${CUT_SEED:-$RANDOM}"
 tap_done
