@@ -99,6 +99,18 @@ int hypervisor_get_caps(
 	return 0;
 }
 
+int hypervisor_look(const char *uri, unsigned long *version, struct error *err)
+{
+	if (libvirt_load(err))
+		return -1;
+	cleanup_connect virConnectPtr connection = libvirt.virConnectOpen(uri);
+	if (!connection)
+		return libvirt_error(err, "connecting to %s", uri);
+	if (libvirt.virConnectGetLibVersion(connection, version) < 0)
+		return libvirt_error(err, "asking libvirt for its version");
+	return 0;
+}
+
 int hypervisor_check_network(struct hypervisor *hypervisor, const char *name, struct error *err)
 {
 	cleanup_connect virConnectPtr connection = NULL;

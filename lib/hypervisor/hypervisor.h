@@ -71,6 +71,12 @@ int64_t hypervisor_heartbeat(struct hypervisor *hypervisor);
 /* True for the in-process driver, which cannot migrate and has no libvirt networks. */
 bool hypervisor_is_embedded(const struct hypervisor *hypervisor);
 
+/*
+ * For a look before anything runs: opens a connection of its own, asks for libvirt's version and
+ * closes it. Waits as long as libvirt does; ERR_UNAVAILABLE or ERR_HYPERVISOR with the reason.
+ */
+int hypervisor_look(const char *uri, unsigned long *version, struct error *err);
+
 /* The parts of the host that only libvirt knows. Strings are owned: hypervisor_host_clear(). */
 struct hypervisor_host {
 	char uuid[UUID_TEXT_SIZE]; /* "": libvirt has none that would last; keep one of your own */
