@@ -79,6 +79,15 @@ static int key_read(int root, uint8_t key[static CLUSTER_KEY_SIZE], struct error
 		"one is made");
 }
 
+int cluster_key_check(int root, struct error *err)
+{
+	uint8_t key[CLUSTER_KEY_SIZE];
+	int result = key_read(root, key, err);
+
+	explicit_bzero(key, sizeof(key));
+	return result;
+}
+
 static int key_write(int root, const char *text, struct error *err)
 {
 	char suffix[FILE_SUFFIX_SIZE];

@@ -20,4 +20,7 @@
  */
 int cluster_key_load(int root, uint8_t key[static CLUSTER_KEY_SIZE], struct error *err);
 
+/* 0 when there is a good one; as above otherwise, and ERR_NOT_FOUND: it is not made here. */
+int cluster_key_check(int root, struct error *err);
+
 #endif

@@ -228,14 +228,13 @@ static int check_listed(const struct store *store, const struct sanlk_lockspace 
 	return 0;
 }
 
-int lockspace_check(const struct store *store, unsigned *id, struct error *err)
+int lockspace_find(const struct store *store, bool *found, unsigned *id, struct error *err)
 {
 	struct sanlk_lockspace *spaces = NULL;
-	int count = 0, checked = -1;
+	int count = 0, checked = 0;
 
+	*found = false;
 	*id = 0;
-	if (store->lock_manager != LOCK_MANAGER_SANLOCK)
-		return 0;
 	int result = arbiter_get_lockspaces(&spaces, &count);
 	if (result < 0) {
 		arbiter_fail(err, result, "look for", "the lockspace");
@@ -244,14 +243,36 @@ int lockspace_check(const struct store *store, unsigned *id, struct error *err)
 	}
 	for (int i = 0; i < count; i++) {
 		if (strncmp(spaces[i].name, LEASE_LOCKSPACE, SANLK_NAME_LEN) == 0) {
+			*found = true;
 			checked = check_listed(store, &spaces[i], id, err);
 			break;
 		}
 	}
 	free(spaces);
-	if (checked < 0)
-		error_set(err, ERR_UNAVAILABLE, "this host is not in the lockspace");
 	return checked;
+}
+
+int lockspace_check(const struct store *store, unsigned *id, struct error *err)
+{
+	bool found;
+
+	*id = 0;
+	if (store->lock_manager != LOCK_MANAGER_SANLOCK)
+		return 0;
+	if (lockspace_find(store, &found, id, err) < 0)
+		return -1;
+	return found ? 0 : error_set(err, ERR_UNAVAILABLE, "this host is not in the lockspace");
+}
+
+int lockspace_check_daemon(struct error *err)
+{
+	int result = arbiter_version();
+
+	if (result >= 0)
+		return 0;
+	arbiter_fail(err, result, "ask", "sanlock");
+	err->code = ERR_UNAVAILABLE;
+	return -1;
 }
 
 static int open_register(const struct store *store, struct error *err)

@@ -15,12 +15,20 @@
 #include "storage/lockid.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store;
 
 /* 0 while this host is in the lockspace; *id is its host id. */
 int lockspace_check(const struct store *store, unsigned *id, struct error *err);
+
+/* What sanlock says of it: *found when this host is in it, or on its way in or out (-1 then, as
+ * with that of another storage). For the lock manager sanlock only. */
+int lockspace_find(const struct store *store, bool *found, unsigned *id, struct error *err);
+
+/* 0 when sanlock's daemon answers. */
+int lockspace_check_daemon(struct error *err);
 
 /*
  * Makes the lockspace where there is none, and joins it unless this host is in it: about 2 x
