@@ -103,6 +103,8 @@ static int own_option(void *context, int argc, char **argv, struct error *err)
 		command->version = true;
 	else if (str_equal(argv[0], "--init-cluster"))
 		command->init_cluster = true;
+	else if (str_equal(argv[0], "--check"))
+		command->check = true;
 	else if (str_equal(argv[0], "--print-config"))
 		command->print_config = true;
 	else if (str_starts_with(argv[0], "--config="))

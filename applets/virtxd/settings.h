@@ -39,7 +39,7 @@ extern const struct config_row settings_rows[];
 /* What the command line asks for besides settings. Strings are borrowed from argv. */
 struct settings_command {
 	const char *file; /* --config FILE; NULL: the default one, which may be missing */
-	bool help, version, init_cluster, print_config;
+	bool help, version, init_cluster, check, print_config;
 };
 
 /* Reads the command line for its own sake; every option is checked. ERR_USAGE or ERR_INVALID. */

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "check.h"
 #include "daemon.h"
 #include "storage/cluster_key.h"
 #include "systemd.h"
@@ -19,8 +20,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
-#define END_MS        29000 /* of the 30 s that are promised */
-#define MALLOC_ARENAS 2     /* glibc's eight per CPU keep what a thread once needed */
+#define END_MS         29000 /* of the 30 s that are promised */
+#define EXIT_UNCHECKED 2     /* of --check: the command line or the configuration is wrong */
+#define MALLOC_ARENAS  2     /* glibc's eight per CPU keep what a thread once needed */
 
 /* What main needs at a signal. */
 struct main_loop {
@@ -45,6 +47,7 @@ static void print_help(void)
 	       "  --config FILE\n      Configuration (default %s): KEY = VALUE, as the options "
 	       "below with _ for -.\n"
 	       "  --init-cluster\n      Make vms_dir the storage of a new cluster, and end.\n"
+	       "  --check\n      Check what a deployment needs on this host, and end.\n"
 	       "  --print-config\n      Print a configuration file with every key explained.\n"
 	       "  --help, --version\n\n",
 		SETTINGS_FILE);
@@ -226,8 +229,10 @@ int virtxd_main(int argc, char **argv)
 	struct settings settings;
 	struct error err = {0};
 
-	if (settings_parse_command(argc, argv, &command, &err) < 0)
-		return fail(&err);
+	if (settings_parse_command(argc, argv, &command, &err) < 0) {
+		fail(&err);
+		return command.check ? EXIT_UNCHECKED : 1;
+	}
 	if (command.help) {
 		print_help();
 		return 0;
@@ -241,9 +246,13 @@ int virtxd_main(int argc, char **argv)
 		return 0;
 	}
 	loop.file = command.file;
-	if (settings_load(&settings, command.file, argc, argv, &err) < 0)
-		return fail(&err);
-	int status = command.init_cluster ? init_cluster(&settings) : serve(&loop, &settings);
+	if (settings_load(&settings, command.file, argc, argv, &err) < 0) {
+		fail(&err);
+		return command.check ? EXIT_UNCHECKED : 1;
+	}
+	int status = command.check          ? check_host(&settings)
+		     : command.init_cluster ? init_cluster(&settings)
+					    : serve(&loop, &settings);
 	settings_free(&settings);
 	return status;
 }
