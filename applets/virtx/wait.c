@@ -11,6 +11,7 @@
 
 #define FIRST_PAUSE_MS 50
 #define LAST_PAUSE_MS  1000
+#define LAST_ANSWER_MS 1000 /* what is waited for times out, not the last look at it */
 
 /* timeout_s 0: no deadline. */
 static void begin(struct wait *wait, struct client *client, int64_t timeout_s)
@@ -69,7 +70,7 @@ unsigned wait_left_ms(const struct wait *wait)
 {
 	int64_t left = wait->deadline_ms - clock_ms();
 
-	return left > 1 ? (unsigned)left : 1;
+	return left > LAST_ANSWER_MS ? (unsigned)left : LAST_ANSWER_MS;
 }
 
 void wait_end(struct wait *wait)

@@ -31,7 +31,7 @@ void wait_show(struct wait *wait, const char *phase, int percent);
 /* Pauses until it is time to ask again: soon at first, every second at last. ERR_TIMEOUT after the
  * deadline. */
 int wait_pause(struct wait *wait, const char *until, struct error *err);
-/* What is left until the deadline, at least 1: for a request made while waiting. */
+/* What is left until the deadline, at least a second: for a request made while waiting. */
 unsigned wait_left_ms(const struct wait *wait);
 /* Takes the line away. */
 void wait_end(struct wait *wait);
