@@ -174,7 +174,7 @@ cov: deps
 	$(Q)tests/tools/coverage
 
 bench: deps $(O)/virtx $(O)/virtxd $(BENCH_BIN)
-	$(Q)O=$(O) tests/bench/run
+	$(Q)O=$(O) VIRTX=$(abspath $(O))/virtx tests/bench/run
 
 # Manual pages: text from man/, tables from the program's own rows.
 MAN_PAGES := $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
