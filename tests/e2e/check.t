@@ -21,7 +21,7 @@ start_agent() {
 	echo '{"rpc_auth": "secret", "user_event_size_limit": 1024}' >"$agent_config"
 	in_host virt1 tests/e2e/serf.sh virt1 127.0.0.1 -config-file="$agent_config" >>"$work/serf.log" 2>&1 &
 	serf_pid=$!
-	wait_for 10 agent_answers
+	wait_for 30 agent_answers
 }
 
 options=()

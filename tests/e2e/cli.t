@@ -219,7 +219,7 @@ does "create a guest" create vm "$work/guest.json"
 does "boot with cloud-init" boot vm guest -u "$work/user-data" -m "$work/meta-data"
 guest_said() { "$VIRTX" console vm guest | grep -aq "$1"; }
 ok "it reads the user-data" wait_for 90 guest_said 'seed user-data: hostname: typed'
-ok "and the meta-data" wait_for 10 guest_said 'seed meta-data: instance-id: mine'
+ok "and the meta-data" wait_for 30 guest_said 'seed meta-data: instance-id: mine'
 ok "it is armed" wait_for 30 guest_said 'shutdown button armed'
 cli shutdown vm guest --wait --timeout 1m
 is "it shuts down when asked" "$code" 0

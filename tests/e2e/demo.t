@@ -36,10 +36,10 @@ is "nothing stays" "$(leftovers)" ""
 
 ok "Ctrl-C while the guest runs" test 130 = \
 	"$("$here/tests/e2e/terminal.py" 60 '<list vm' '<boot vm demo' '>\x03' -- "${demo[@]}" >"$work/screen"; echo $?)"
-ok "leaves nothing" wait_for 10 gone
+ok "leaves nothing" wait_for 30 gone
 ok "Ctrl-C at the start" test 130 = \
 	"$("$here/tests/e2e/terminal.py" 60 '<virtxd --standalone' '>\x03' -- "${demo[@]}" >"$work/screen"; echo $?)"
-ok "leaves nothing" wait_for 10 gone
+ok "leaves nothing" wait_for 30 gone
 rm "$O/virtxd"
 not_ok "without a daemon it fails" timeout 60 "${demo[@]}"
 like "and says so" "$(cat "$tap_out")" '^demo: virtxd ended'

@@ -97,7 +97,7 @@ for case in "create POST /vms" "update PUT /vms/$web"; do
 		nothing_runs "$what"
 		quick qemu-img
 		is "$what: it is recorded" "$(jq -r '.items[0] | "\(.kind) \(.state)"' "$state/operations.json")" "$kind cancelled"
-		ok "$what: the VM beats on" wait_for 10 more_beats_than "$count"
+		ok "$what: the VM beats on" wait_for 30 more_beats_than "$count"
 		must "$what: the daemon comes back" daemon_start
 		is "$what: there is nothing to settle" "$(grep -c 'interrupted operation' "$work/daemon.log")" 0
 		ok "$what: the VM runs" runstate_is "$survivor" 4

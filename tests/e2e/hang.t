@@ -122,7 +122,7 @@ ok "the VM is as it was" runstate_is "$web" 2
 # In the middle of a provisioning that is cancelled then.
 touch "$work/slow"
 ask provision POST /vms "$(body_of slow)"
-ok "a long provisioning" wait_for 10 test -e "$work/slow.started"
+ok "a long provisioning" wait_for 30 test -e "$work/slow.started"
 hang
 ok "readyz" wait_for 15 not_ready virt1
 reads "during it"

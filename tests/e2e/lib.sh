@@ -21,7 +21,7 @@ e2e_cleanup() {
 	while read -r pid; do
 		kill -9 "$pid" 2>/dev/null
 	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/user/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
-	[ -z "$daemon_pid" ] || wait_for 10 daemon_gone
+	[ -z "$daemon_pid" ] || wait_for 30 daemon_gone
 	if [ "$tap_failed" -ne 0 ]; then
 		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
 	fi

@@ -68,7 +68,7 @@ ok "still there" virsh -q -c "$uri" domuuid foreign
 # libvirtd dies.
 libvirtd_kill KILL
 not_ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://$server/readyz")" = 503 ]; }
-ok "readyz says so" wait_for 10 not_ready
+ok "readyz says so" wait_for 30 not_ready
 api GET /healthz
 is "the daemon is healthy all the same" "$status" 200
 api GET '/vms?name=served'

@@ -82,7 +82,7 @@ shutdown_logged() {
 	api GET "/vms/$vm"
 	[ "$(field '.stats.oplog.items[] | select(.op == "VmShutdown") | .status')" = completed ]
 }
-ok "the operation log knows" wait_for 10 shutdown_logged
+ok "the operation log knows" wait_for 30 shutdown_logged
 like "with a graceful shutdown" "$(field '.stats.oplog.items[] | select(.op == "VmShutdown") | .msg')" 'graceful shutdown'
 is "the log's order" "$(field '[.stats.oplog.items[].op] | join(" ")')" "VmBoot VmPause VmResume VmShutdown"
 

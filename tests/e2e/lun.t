@@ -146,11 +146,11 @@ api GET /vms
 is "GET /vms meanwhile" "$status" 200
 api DELETE "/operations/$operation"
 is "it is cancelled" "$status" 202
-ok "it ends" wait_for 5 has_ended
+ok "it ends" wait_for 30 has_ended
 is "as cancelled" "$(state_of)" cancelled
 ok "what was cleared is clear" first_is_clear huge
 ok "the rest is as it was" last_has_data huge
-ok "no VM, no lease, no intent" wait_for 5 nothing_left
+ok "no VM, no lease, no intent" wait_for 30 nothing_left
 not_ok "nobody works on it" lease_run
 
 # kill -9: a create goes back, a delete forward.
@@ -164,12 +164,12 @@ create_async huge "$(lun wwn-0x6002)"
 ok "a create" wait_for 20 is_under_way create
 kill -STOP "$(lease_run)"
 ok "cut" restart
-ok "leaves nothing" wait_for 10 nothing_left
+ok "leaves nothing" wait_for 30 nothing_left
 ok "and the rest as it was" last_has_data huge
 create_async huge "$(lun wwn-0x6002)"
 ok "lease-run alone" wait_for 20 is_under_way create
 kill -9 "$(lease_run)"
-ok "ends it" wait_for 5 has_ended
+ok "ends it" wait_for 30 has_ended
 is "as failed" "$(state_of)" failed
 ok "and leaves nothing" nothing_left
 lun_make big 98304

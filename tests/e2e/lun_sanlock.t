@@ -51,7 +51,7 @@ done_with() { # state
 }
 ok "it completes" wait_for 60 done_with completed
 ok "the LUN is clear" is_hole big
-ok "and the lease free" wait_for 5 is_free
+ok "and the lease free" wait_for 30 is_free
 xml=$(cat "$vms/xml/$(uuid_of virt1)/$a.xml")
 like "the domain lists it" "$xml" '<key>36001</key>'
 like "with its place" "$xml" "<target path='$lock/36001/36001'/>"

@@ -36,7 +36,7 @@ host_make() { # host
 		exec sleep infinity
 	' host "$1" "$dir" >"$dir/host.out" 2>&1 &
 	host_pid[$1]=$!
-	wait_for 10 test -e "$dir/namespace"
+	wait_for 30 test -e "$dir/namespace"
 }
 
 sanlock_start() { # host
@@ -44,7 +44,7 @@ sanlock_start() { # host
 	in_host "$1" env LD_PRELOAD="$work/memlock.so" sanlock daemon -D -w 0 -h 0 -l 0 -U sanlock -G sanlock -e "$1" \
 		>>"$work/$1/sanlock.log" 2>&1 &
 	sanlock_pid[$1]=$!
-	wait_for 10 sanlock_answers "$1"
+	wait_for 30 sanlock_answers "$1"
 }
 sanlock_answers() { run_on "$1" sanlock client status >/dev/null 2>&1; }
 sanlock_kill() { # host

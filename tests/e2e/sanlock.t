@@ -74,7 +74,7 @@ is "leases in the domain" "$(grep -o '<key>.*</key>' <<<"$body" | tr '\n' ' ')" 
 api POST "/vms/$web/runstate/boot"
 is "boot" "$status" 204
 held() { [ "$(value "$(leader "$1")" timestamp)" != 0 ]; }
-ok "its guest holds the lease of the disk" wait_for 5 held "$key"
+ok "its guest holds the lease of the disk" wait_for 30 held "$key"
 ok "and its own" held "vm-$web"
 like "for QEMU" "$(run_on virt1 sanlock client status)" "^r $space:$key:"
 
@@ -138,7 +138,7 @@ is "delete" "$status" 204
 api DELETE "/vms/$web/runstate/boot" '{"force":2}'
 is "stop" "$status" 204
 released() { [ "$(value "$(leader "$1")" timestamp)" = 0 ]; }
-ok "the leases are free again" wait_for 10 released "vm-$web"
+ok "the leases are free again" wait_for 30 released "vm-$web"
 
 # It moves to virt2 while it is off, and its leases with it.
 move() { # from to
@@ -152,10 +152,10 @@ move() { # from to
 ok "it moves to virt2" move virt1 virt2
 api POST "/vms/$web/runstate/boot"
 is "boot" "$status" 204
-ok "the lease is held" wait_for 5 held "$key"
+ok "the lease is held" wait_for 30 held "$key"
 is "by virt2" "$(value "$(leader "$key")" owner_id)" "$(cat "$vms/xml/$(uuid_of virt2)/lockid")"
 api DELETE "/vms/$web/runstate/boot" '{"force":2}'
-ok "it is released" wait_for 10 released "vm-$web"
+ok "it is released" wait_for 30 released "vm-$web"
 ok "it moves back" move virt2 virt1
 
 # As another implementation makes it: without a lease of its own.
@@ -165,12 +165,12 @@ virsh -q -c "$(host_uri virt1)" define "$work/web.xml" >/dev/null
 rm -r "$lock/vm-$web"
 api POST "/vms/$web/runstate/boot"
 is "its first boot" "$status" 204
-ok "gives it its own lease" wait_for 5 held "vm-$web"
+ok "gives it its own lease" wait_for 30 held "vm-$web"
 api GET "/vms/$web/xml"
 is "which its domain lists" "$(grep -o '<key>.*</key>' <<<"$body" | tr '\n' ' ')" "<key>vm-$web</key> <key>$key</key> "
 like "and the register" "$(cat "$vms/xml/$(uuid_of virt1)/$web.xml")" "vm-$web"
 api DELETE "/vms/$web/runstate/boot" '{"force":2}'
-ok "it is released" wait_for 10 released "vm-$web"
+ok "it is released" wait_for 30 released "vm-$web"
 
 # A resource that sanlock's own tool made.
 rm -r "$lock/${key:?}"
@@ -181,9 +181,9 @@ run_on virt2 sanlock client init -r "$space:$key:$lock/$key/$key:0" -Z 512 -A 1M
 printf %s "$web" | dd of="$lock/$key/$key" bs=512 seek=2002 conv=notrunc,fsync status=none
 api POST "/vms/$web/runstate/boot"
 is "it boots with a resource of sanlock's tool" "$status" 204
-ok "and holds it" wait_for 5 held "$key"
+ok "and holds it" wait_for 30 held "$key"
 api DELETE "/vms/$web/runstate/boot" '{"force":2}'
-ok "it is released" wait_for 10 released "$key"
+ok "it is released" wait_for 30 released "$key"
 
 # More managed disks than a process may hold leases.
 many() {
@@ -201,7 +201,7 @@ is "all disks have their resource" "$(grep -l "$many" "$lock"/*/* | wc -l)" 21
 api POST "/vms/$many/runstate/boot" "$(jq -nc '{cloud_init: [{name: "ci-userdata", value: "#cloud-config\n"}]}')"
 is "it boots, with a seed" "$status $body" "204 "
 seed=$(printf %s "ci/$many/seed.iso" | md5sum | head -c 32)
-ok "the seed's lease is held" wait_for 5 held "$seed"
+ok "the seed's lease is held" wait_for 30 held "$seed"
 is "with its owner" "$(dd if="$lock/$seed/$seed" bs=512 skip=2002 count=1 2>/dev/null | tr -d '\0')" "$many"
 is "seven in all, as many as libvirt's plugin takes" "$(run_on virt1 sanlock client status | grep -c "^r $space:")" 7
 api DELETE "/vms/$many/runstate/boot" '{"force":2}'
@@ -252,7 +252,7 @@ slow_create() {
 		--data-binary "$(definition slow 128 "$(disk slow/os.qcow2 0 0 1 2 64)" | jq -c '{vmdef: ., host: ""}')" \
 		"http://$server/vms" >"$work/slow.status" &
 	slow_pid=$!
-	wait_for 10 test -e "$work/slow.started"
+	wait_for 30 test -e "$work/slow.started"
 }
 answered() { ! kill -0 "$slow_pid"; }
 in_lockspace() { run_on "$1" sanlock client status | grep -q "^s $space"; }
@@ -264,11 +264,11 @@ clients=$(run_on virt1 sanlock client status | sed -n 's/^p \([0-9]*\) .*/\1/p')
 like "a child registered for it" "$(for pid in $clients; do tr '\0' ' ' <"/proc/$pid/cmdline"; done)" 'lease-run make sanlock'
 not_ok "virtxd itself never does" grep -qx "${virtxd_pid[virt1]}" <<<"$clients"
 sanlock_kill virt1
-ok "sanlock is killed: the request ends" wait_for 10 answered
+ok "sanlock is killed: the request ends" wait_for 30 answered
 rm -f "$work/slow"
 is "as unavailable" "$(cat "$work/slow.status")" 503
 like "for that reason" "$(jq -r .detail "$work/slow.body")" 'sanlock has ended'
-ok "readyz says so" wait_for 10 not_ready virt1
+ok "readyz says so" wait_for 30 not_ready virt1
 like "with the reason" "$(curl -s "http://$server/readyz")" 'sanlock does not answer'
 api GET /vms
 is "the API answers" "$status" 200
@@ -284,7 +284,7 @@ ok "sanlock starts again" sanlock_start virt1
 ok "the host joins by itself" wait_for 20 virtxd_is_ready virt1
 tap_result "$([ $(($(date +%s) - since)) -le 10 ]; echo $?)" "within 10 s"
 ok "with its id" in_lockspace virt1
-ok "what was cut is cleared away" wait_for 10 clean
+ok "what was cut is cleared away" wait_for 30 clean
 ok "and operations work" create_vm < <(define other)
 other=$vm
 
@@ -331,7 +331,7 @@ lockid=$vms/xml/$(uuid_of virt1)/lockid
 before=$(cat "$lockid")
 echo nonsense >"$lockid"
 sanlock_kill virt1
-ok "without sanlock" wait_for 10 not_ready virt1
+ok "without sanlock" wait_for 30 not_ready virt1
 ok "sanlock starts again" sanlock_start virt1
 ok "the host joins" wait_for 30 virtxd_is_ready virt1
 is "the bad lockid is put aside" "$(cat "$lockid.bad")" nonsense
@@ -348,7 +348,7 @@ for host in virt1 virt2 virt1; do
 	ok "$host claims the image" wait_for 20 claim_again
 	api POST "/vms/$vm/runstate/boot"
 	is "$host boots it" "$status" 204
-	ok "$host holds it" wait_for 5 held "$key"
+	ok "$host holds it" wait_for 30 held "$key"
 	api DELETE "/vms/$vm/runstate/boot" '{"force":2}'
 	is "$host stops it" "$status" 204
 	api DELETE "/vms/$vm" '{"deletestorage":false}'

@@ -17,7 +17,7 @@ serf_start() { # name address [option...]
 	serf_address[$name]=$2
 	(serf_agent "$@") >>"$work/serf-$name.log" 2>&1 &
 	serf_pid[$name]=$!
-	wait_for 10 serf_answers "$name"
+	wait_for 30 serf_answers "$name"
 }
 serf_answers() { serf info -rpc-addr="${serf_address[$1]}:7373" >/dev/null 2>&1; }
 
