@@ -246,19 +246,12 @@ static int visit_seed(void *context, int dir, const char *name)
 {
 	struct walk *walk = context;
 	cleanup_free char *path = xasprintf("%s/%s", walk->path, name);
-	char vm[UUID_TEXT_SIZE] = "";
 	struct stat info;
 
-	if (fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	if (is_image_temporary(name, vm))
-		add_file(walk, FACT_IMAGE_TEMPORARY, path, vm, &info);
-	else if (S_ISDIR(info.st_mode))
-		walk_folder(walk, dir, name, path, visit_image);
-	else if (str_equal(name, SEED_NAME))
-		check_secret(walk->facts, dir, name, path, STORE_MODE_FILE);
-	else
-		add_file(walk, FACT_IMAGE, path, vm, &info);
+	if (!str_equal(name, SEED_NAME) || fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) < 0 ||
+		S_ISDIR(info.st_mode))
+		return visit_image(context, dir, name);
+	check_secret(walk->facts, dir, name, path, STORE_MODE_FILE);
 	return 0;
 }
 
