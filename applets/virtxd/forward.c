@@ -15,6 +15,7 @@
 
 #define CONNECT_MS 3000
 #define SHORT_MS   10000
+#define POST_MS    30000 /* what is asked for may look at storage and libvirt */
 /* Minutes, or hours: whoever is gone without a word is noticed by TCP (http/client_socket.c). */
 #define LONG_MS       (12 * 3600 * 1000)
 #define PROBE_MS      2000
@@ -236,11 +237,11 @@ int forward_probe(struct forward *forward, const struct peer *peer, struct error
 	return result;
 }
 
-char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
-	struct error *err)
+/* The body of the answer to a request of our own, which is to be one of 200; NULL with err. */
+static char *ask(struct forward *forward, const char *host, struct http_exchange *exchange,
+	size_t *len, struct error *err)
 {
 	struct outgoing outgoing = {0};
-	struct http_exchange exchange = {.method = "GET", .target = target, .timeout_ms = SHORT_MS};
 	struct peer peer;
 	char *body = NULL;
 
@@ -249,18 +250,40 @@ char *forward_fetch(struct forward *forward, const char *host, const char *targe
 		return NULL;
 	}
 	add(&outgoing, LOOP_HEADER, "1");
-	if (exchange_proven(forward, &peer, &outgoing, &exchange, err) == 0) {
-		if (exchange.status == 200) {
-			*len = exchange.response_len;
-			body = steal(&exchange.response);
+	if (exchange_proven(forward, &peer, &outgoing, exchange, err) == 0) {
+		if (exchange->status == 200) {
+			*len = exchange->response_len;
+			body = steal(&exchange->response);
 		} else {
-			http_problem_read(exchange.status,
-				http_exchange_header(&exchange, "Content-Type"), exchange.response,
-				exchange.response_len, err);
+			http_problem_read(exchange->status,
+				http_exchange_header(exchange, "Content-Type"), exchange->response,
+				exchange->response_len, err);
 		}
 	}
-	http_exchange_clear(&exchange);
+	http_exchange_clear(exchange);
 	return body;
+}
+
+char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
+	struct error *err)
+{
+	struct http_exchange exchange = {.method = "GET", .target = target, .timeout_ms = SHORT_MS};
+
+	return ask(forward, host, &exchange, len, err);
+}
+
+char *forward_post(struct forward *forward, const char *host, const char *target, const char *body,
+	size_t len, size_t *answer_len, struct error *err)
+{
+	struct http_exchange exchange = {
+		.method = "POST",
+		.target = target,
+		.body = body,
+		.body_len = len,
+		.timeout_ms = POST_MS,
+	};
+
+	return ask(forward, host, &exchange, answer_len, err);
 }
 
 /* The name that lists show, or serf's. */

@@ -55,6 +55,11 @@ int forward_probe(struct forward *forward, const struct peer *peer, struct error
 char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
 	struct error *err);
 
+/* POSTs JSON to a target of the host with that UUID, which is proven, and waits for at most 30 s:
+ * the body of its answer, as above. What it refuses with a problem comes back in err as it is. */
+char *forward_post(struct forward *forward, const char *host, const char *target, const char *body,
+	size_t len, size_t *answer_len, struct error *err);
+
 /* Closes connections that have been idle for long. */
 void forward_trim(struct forward *forward);
 

@@ -69,7 +69,8 @@ static void answer_there(
 		http_response_text(response, 202, "application/json", "{}");
 		http_response_header(response, "Location", "/operations/" OPERATION);
 	} else if (strstr(request->target, "/migrate")) {
-		http_response_text(response, 424, "application/problem+json", "{\"detail\":\"x\"}");
+		http_response_text(response, 424, "application/problem+json",
+			"{\"detail\":\"x\",\"code\":\"capacity\",\"hint\":\"less\"}");
 	} else {
 		echo(request, sender, response);
 	}
@@ -289,7 +290,8 @@ static void test_what_is_sent_and_comes_back(void **state)
 	answer = ask("GET", "/vms/far/runstate/migrate", NULL, NULL);
 	assert_int_equal(answer.status, 424);
 	assert_string_equal(answer.type, "application/problem+json");
-	assert_string_equal(answer.body, "{\"detail\":\"x\"}");
+	assert_string_equal(
+		answer.body, "{\"detail\":\"x\",\"code\":\"capacity\",\"hint\":\"less\"}");
 	answer_free(&answer);
 	assert_int_equal(atomic_load(&asked), 5);
 }
@@ -462,6 +464,31 @@ static void test_a_host_that_hangs_holds_two(void **state)
 	assert_answer("GET", "/vms/far", NULL, 200, "GET /vms/far");
 }
 
+/* A question of our own to another host: what it says, and what it refuses, come as they are. */
+static void test_posts_of_our_own(void **state)
+{
+	static const char question[] = "{\"vm\": 1}";
+	struct error err = {0};
+	size_t len = 0;
+
+	(void)state;
+	assert_null(forward_post(here.forward, OTHER_UUID, "/x", question, 2, &len, &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	join(true);
+	cleanup_free char *answer = forward_post(
+		here.forward, OTHER_UUID, "/x", question, strlen(question), &len, &err);
+	assert_non_null(answer);
+	assert_int_equal(len, strlen(answer));
+	assert_has(answer, "POST /x from " OWN_UUID);
+	assert_has(answer, "Content-Type: application/json");
+	assert_has(answer, question);
+	error_clear(&err);
+	assert_null(forward_post(here.forward, OTHER_UUID, "/migrate", question, 2, &len, &err));
+	assert_int_equal(err.code, ERR_CAPACITY);
+	assert_string_equal(err.message, "x");
+	assert_string_equal(err.hint, "less");
+}
+
 static void test_classes(void **state)
 {
 	static const struct {
@@ -495,6 +522,7 @@ int main(void)
 		TEST(test_claims_without_key_are_refused),
 		TEST(test_a_host_that_is_gone),
 		TEST(test_a_host_that_hangs_holds_two),
+		TEST(test_posts_of_our_own),
 		TEST(test_classes),
 	};
 
