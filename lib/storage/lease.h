@@ -48,6 +48,9 @@ int lease_owner(const struct store *store, const char *name, char owner[static U
  * ERR_LEASE says where it runs. */
 int lease_check_vm_free(const struct store *store, const char *vm, struct error *err);
 
+/* The same of any lease: 0 when nobody holds it or there is none. ERR_LEASE says who does. */
+int lease_check_free(const struct store *store, const char *name, struct error *err);
+
 /* As lease_owner, of a resource file anywhere, for virtx-check-lvb. */
 int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err);
 

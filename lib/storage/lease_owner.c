@@ -26,21 +26,14 @@ static char *find_name(const struct store *store, const char *vm)
 	return xasprintf("%s (%s)", reading.def.name, vm);
 }
 
-/* Opens the VM's own lease; -1, also ERR_NOT_FOUND. *ops is this storage's. */
-static int open_vm_lease(const struct store *store, const char *vm, char lease[static 256],
-	const struct lock_manager_ops **ops, struct error *err)
-{
-	vm_lease_name(vm, lease);
-	*ops = lock_manager_ops(store->lock_manager);
-	return lease_open(store->root, lease, err);
-}
-
 char *store_name_vm(const struct store *store, const char *uuid)
 {
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 	char lease[256], host[LOCKSPACE_HOST_SIZE];
-	const struct lock_manager_ops *ops;
 	struct error ignored = {0};
-	cleanup_close int fd = open_vm_lease(store, uuid, lease, &ops, &ignored);
+
+	vm_lease_name(uuid, lease);
+	cleanup_close int fd = lease_open(store->root, lease, &ignored);
 	bool running = fd >= 0 && ops->find_holder(store->root, fd, lease, host, &ignored) > 0;
 	cleanup_free char *known = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
 	cleanup_free char *listed = known ? NULL : find_name(store, uuid);
@@ -52,18 +45,31 @@ char *store_name_vm(const struct store *store, const char *uuid)
 		running ? ", running on " : "", running ? host : "");
 }
 
-int lease_check_vm_free(const struct store *store, const char *vm, struct error *err)
+int lease_check_free(const struct store *store, const char *name, struct error *err)
 {
-	char lease[256];
-	const struct lock_manager_ops *ops;
+	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
 	struct error cause = {0};
-	cleanup_close int fd = open_vm_lease(store, vm, lease, &ops, &cause);
+	cleanup_close int fd = lease_open(store->root, name, &cause);
 
 	if (fd < 0 && cause.code == ERR_NOT_FOUND)
 		return 0;
-	if (fd >= 0 && ops->check_free(store->root, fd, lease, &cause) == 0)
+	if (fd >= 0 && ops->check_free(store->root, fd, name, &cause) == 0)
 		return 0;
-	if (cause.code != ERR_BUSY) {
+	if (cause.code == ERR_BUSY)
+		cause.code = ERR_LEASE;
+	*err = cause;
+	return -1;
+}
+
+int lease_check_vm_free(const struct store *store, const char *vm, struct error *err)
+{
+	char name[256];
+	struct error cause = {0};
+
+	vm_lease_name(vm, name);
+	if (lease_check_free(store, name, &cause) == 0)
+		return 0;
+	if (cause.code != ERR_LEASE) {
 		*err = cause;
 		return -1;
 	}

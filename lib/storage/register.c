@@ -175,12 +175,37 @@ int intent_save(const struct store *store, const char *vm, const char *json, str
 
 char *intent_load(const struct store *store, const char *vm, struct error *err)
 {
-	return load(store, store->host, vm, INTENT, err);
+	return intent_load_of(store, store->host, vm, err);
+}
+
+char *intent_load_of(const struct store *store, const char *host, const char *vm, struct error *err)
+{
+	return load(store, host, vm, INTENT, err);
 }
 
 int intent_remove(const struct store *store, const char *vm, struct error *err)
 {
 	return remove_entry(store, store->host, vm, INTENT, err);
+}
+
+int intent_take(const struct store *store, const char *vm, const char *from_host, struct error *err)
+{
+	if (check_uuids(from_host, vm, err) < 0 || check_uuids(store->host, vm, err) < 0)
+		return -1;
+	cleanup_free char *name = xasprintf("%s" INTENT, vm);
+	cleanup_close int from = open_host(store, from_host, false, err);
+	cleanup_close int to = from < 0 ? -1 : open_host(store, store->host, true, err);
+	if (to < 0)
+		return as_register(err, vm);
+	if (renameat(from, name, to, name) < 0) {
+		beneath_fail(err, "take", name);
+		return as_register(err, vm);
+	}
+	if (fsync(to) < 0 || fsync(from) < 0) {
+		beneath_fail(err, "sync the directories of", name);
+		return as_register(err, vm);
+	}
+	return 0;
 }
 
 int intent_set_aside(const struct store *store, const char *vm, struct error *err)
@@ -339,34 +364,57 @@ static int list_entries(const struct store *store, struct listing *list,
 	return 0;
 }
 
-int register_list(const struct store *store, const char *host, struct register_entry **entries,
-	size_t *count, struct error *err)
+static int list_host(const struct store *store, const char *host, const char *extension,
+	struct register_entry **entries, size_t *count, struct error *err)
 {
-	struct listing list = {.host = host, .extension = ENTRY};
+	struct listing list = {.host = host, .extension = extension};
 
 	if (host && store_check_uuid("the host", host, err) < 0)
 		return -1;
 	return list_entries(store, &list, entries, count, err);
 }
 
-int register_find(const struct store *store, const char *vm, struct register_entry **entries,
-	size_t *count, struct error *err)
+static int find_vm(const struct store *store, const char *vm, const char *extension,
+	struct register_entry **entries, size_t *count, struct error *err)
 {
-	struct listing list = {.vm = vm, .extension = ENTRY};
+	struct listing list = {.vm = vm, .extension = extension};
 
 	if (store_check_uuid("the VM", vm, err) < 0)
 		return -1;
 	return list_entries(store, &list, entries, count, err);
 }
 
+int register_list(const struct store *store, const char *host, struct register_entry **entries,
+	size_t *count, struct error *err)
+{
+	return list_host(store, host, ENTRY, entries, count, err);
+}
+
+int register_find(const struct store *store, const char *vm, struct register_entry **entries,
+	size_t *count, struct error *err)
+{
+	return find_vm(store, vm, ENTRY, entries, count, err);
+}
+
+int intent_list_of(const struct store *store, const char *host, struct register_entry **entries,
+	size_t *count, struct error *err)
+{
+	return list_host(store, host, INTENT, entries, count, err);
+}
+
+int intent_find(const struct store *store, const char *vm, struct register_entry **entries,
+	size_t *count, struct error *err)
+{
+	return find_vm(store, vm, INTENT, entries, count, err);
+}
+
 int intent_list(
 	const struct store *store, char (**vms)[UUID_TEXT_SIZE], size_t *count, struct error *err)
 {
-	struct listing list = {.host = store->host, .extension = INTENT};
 	cleanup_free struct register_entry *entries = NULL;
 
 	*vms = NULL;
-	if (list_entries(store, &list, &entries, count, err) < 0)
+	if (intent_list_of(store, store->host, &entries, count, err) < 0)
 		return -1;
 	if (*count == 0)
 		return 0;

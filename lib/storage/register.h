@@ -49,6 +49,18 @@ char *intent_load(const struct store *store, const char *vm, struct error *err);
 int intent_remove(const struct store *store, const char *vm, struct error *err);
 /* Renames one that cannot be understood to VM.intent.bad, in place of an earlier one. Durable. */
 int intent_set_aside(const struct store *store, const char *vm, struct error *err);
+/*
+ * Those of other hosts, which died: as intent_load, as register_list and as register_find; and one
+ * that becomes this host's by one rename, in place of its own of that VM: ERR_NOT_FOUND without.
+ */
+char *intent_load_of(
+	const struct store *store, const char *host, const char *vm, struct error *err);
+int intent_list_of(const struct store *store, const char *host, struct register_entry **entries,
+	size_t *count, struct error *err);
+int intent_find(const struct store *store, const char *vm, struct register_entry **entries,
+	size_t *count, struct error *err);
+int intent_take(
+	const struct store *store, const char *vm, const char *from_host, struct error *err);
 /* 1 when a VM has an intent or a temporary file that a failed write left; 0 when not. */
 int register_has_rest(const struct store *store, const char *vm, struct error *err);
 /* Removes the temporary files of a VM; nobody may be writing its entry or intent. */

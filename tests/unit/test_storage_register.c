@@ -266,6 +266,48 @@ static void test_intents(void **state)
 	assert_int_equal(intent_set_aside(fixture->store, VM2, &err), -1);
 }
 
+/* A host that died leaves its intents to the one that takes its VMs over. */
+static void test_intents_of_another_host(void **state)
+{
+	struct fixture *fixture = *state;
+	struct error err = {0};
+	struct register_entry *entries;
+	size_t count;
+
+	assert_int_equal(intent_take(fixture->store, VM, HOST2, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	error_clear(&err);
+	assert_int_equal(intent_list_of(fixture->store, HOST2, &entries, &count, &err), 0);
+	assert_int_equal(count, 0);
+	struct store *dead = fixture_open(fixture, HOST2, &err);
+	assert_non_null(dead);
+	assert_int_equal(intent_save(dead, VM, "{\"dead\": 1}", &err), 0);
+	store_close(dead);
+	assert_int_equal(intent_save(fixture->store, VM, "{\"own\": 1}", &err), 0);
+	assert_int_equal(intent_list_of(fixture->store, HOST2, &entries, &count, &err), 0);
+	assert_int_equal(count, 1);
+	assert_string_equal(entries[0].vm, VM);
+	free(entries);
+	assert_int_equal(intent_find(fixture->store, VM, &entries, &count, &err), 0);
+	assert_int_equal(count, 2);
+	free(entries);
+	char *json = intent_load_of(fixture->store, HOST2, VM, &err);
+	assert_string_equal(json, "{\"dead\": 1}");
+	free(json);
+	assert_int_equal(intent_take(fixture->store, VM, HOST2, &err), 0);
+	json = intent_load(fixture->store, VM, &err);
+	assert_string_equal(json, "{\"dead\": 1}");
+	free(json);
+	assert_null(intent_load_of(fixture->store, HOST2, VM, &err));
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	error_clear(&err);
+	assert_int_equal(intent_take(fixture->store, VM, HOST2, &err), -1);
+	assert_int_equal(err.code, ERR_NOT_FOUND);
+	error_clear(&err);
+	assert_int_equal(intent_take(fixture->store, VM, "../" HOST2, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+}
+
 static void test_what_failed_writes_left(void **state)
 {
 	struct fixture *fixture = *state;
@@ -300,6 +342,7 @@ int main(void)
 		OPEN(test_failures_are_reported),
 		OPEN(test_only_uuids_become_paths),
 		OPEN(test_intents),
+		OPEN(test_intents_of_another_host),
 		OPEN(test_what_failed_writes_left),
 	};
 
