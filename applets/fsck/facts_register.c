@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "storage/beneath.h"
+#include "storage/drain_mark.h"
 #include "storage/lockid.h"
 #include "storage/register.h"
 
@@ -91,8 +92,11 @@ static int visit_name(void *context, int dir, const char *name)
 	} else if (str_equal(name, LOCKID)) {
 		read_lockid(visit, dir);
 		facts_check_mode(visit->facts, dir, name, path, STORE_MODE_FILE, false);
+	} else if (str_equal(name, DRAIN_MARK_FILE)) {
+		facts_check_mode(visit->facts, dir, name, path, STORE_MODE_FILE, false);
 	} else if ((rest && str_starts_with(rest, ".tmp-")) ||
-		   str_starts_with(name, LOCKID ".tmp-")) {
+		   str_starts_with(name, LOCKID ".tmp-") ||
+		   str_starts_with(name, DRAIN_MARK_FILE ".tmp-")) {
 		struct fact_item *item = add_item(visit, FACT_REGISTER_TEMPORARY, dir, name, path);
 		if (rest)
 			memcpy(item->vm, uuid, sizeof(uuid));

@@ -33,6 +33,7 @@ static const struct {
 	[ERR_NOT_IMPLEMENTED] = {"not-implemented", "Not implemented"},
 	[ERR_FORWARD] = {"forward", "Forwarding failed"},
 	[ERR_UNAVAILABLE] = {"unavailable", "Not available now"},
+	[ERR_DRAINED] = {"drained", "Host is drained"},
 	[ERR_CANCELLED] = {"cancelled", "Cancelled"},
 	[ERR_TIMEOUT] = {"timeout", "Timed out"},
 	[ERR_STORAGE] = {"storage", "Storage failure"},

@@ -38,6 +38,7 @@ enum error_code {
 	ERR_NOT_IMPLEMENTED, /* the contract has it, this version does not */
 	ERR_FORWARD,         /* the other host did not answer */
 	ERR_UNAVAILABLE,     /* libvirt, the storage or the host is away; try again */
+	ERR_DRAINED,         /* the host is drained: it takes no VMs */
 	ERR_CANCELLED,       /* the operation was cancelled */
 	ERR_TIMEOUT,         /* a deadline passed */
 	ERR_STORAGE,         /* storage could not be created, read or removed */

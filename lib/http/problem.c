@@ -33,6 +33,7 @@ static const short statuses[ERR_CODE_COUNT] = {
 	[ERR_FORWARD] = 502,
 	[ERR_CONNECT] = 502,
 	[ERR_UNAVAILABLE] = 503,
+	[ERR_DRAINED] = 503,
 	[ERR_CANCELLED] = 503,
 	[ERR_TIMEOUT] = 504,
 	[ERR_STORAGE] = 507,

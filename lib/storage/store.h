@@ -5,7 +5,7 @@
  * VMS/.virtx-cluster   marker: JSON {"cluster": UUID}
  * VMS/.virtx-key       ours: the hosts' shared secret (cluster_key.h)
  * VMS/ds/              datastore: images, .iso, ci/VM/seed.iso
- * VMS/xml/HOST/        the register: VM.xml, lockid; ours: VM.intent, .lock
+ * VMS/xml/HOST/        the register: VM.xml, lockid; ours: VM.intent, drain, .lock
  * VMS/lock/NAME/NAME   lease resources
  *
  * Shared with other implementations: paths, modes and formats are fixed.
