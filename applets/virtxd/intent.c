@@ -7,7 +7,7 @@
 #include "model/json.h"
 #include "storage/register.h"
 
-static const char *const op_names[] = {"create", "update", "delete", "boot"};
+static const char *const op_names[] = {"create", "update", "delete", "boot", "migrate"};
 #define OP_COUNT (sizeof(op_names) / sizeof(op_names[0]))
 
 const char *intent_op_name(enum intent_op op)
@@ -49,6 +49,13 @@ int intent_write(const struct store *store, const struct intent *intent, struct 
 		json_object_object_add(
 			item, "inode", json_object_new_uint64(intent->made[i].inode));
 	}
+	if (intent->op == INTENT_MIGRATE) {
+		json_add_string(json, "from", intent->from);
+		json_add_string(json, "to", intent->to);
+		json_add_bool(json, "live", intent->live);
+		json_add_bool(json, "running", intent->running);
+		json_add_int(json, "note", intent->note_ms);
+	}
 	cleanup_free char *text = json_text(json);
 
 	return intent_save(store, intent->vm, text, err);
@@ -86,6 +93,21 @@ static int read_def(
 	return vmdef_from_json(object, def, err);
 }
 
+static int read_migration(struct json_object *json, struct intent *intent, struct error *err)
+{
+	cleanup_free char *from = NULL, *to = NULL;
+
+	if (json_get_string(json, "from", "", &from, err) ||
+		json_get_string(json, "to", "", &to, err) ||
+		json_get_bool(json, "live", "", &intent->live, err) ||
+		json_get_bool(json, "running", "", &intent->running, err) ||
+		json_get_i64(json, "note", "", &intent->note_ms, err))
+		return -1;
+	if (!uuid_canonical(from, intent->from) || !uuid_canonical(to, intent->to))
+		return error_set(err, ERR_INVALID, "from, to: not two UUIDs");
+	return 0;
+}
+
 static int read_members(struct json_object *json, struct intent *intent, struct error *err)
 {
 	cleanup_free char *op = NULL, *vm = NULL;
@@ -104,6 +126,8 @@ static int read_members(struct json_object *json, struct intent *intent, struct 
 	intent->op = (enum intent_op)i;
 	intent->defined = true;
 	if (intent->op == INTENT_UPDATE && read_def(json, "old", &intent->old, err))
+		return -1;
+	if (intent->op == INTENT_MIGRATE && read_migration(json, intent, err))
 		return -1;
 	if (!str_equal(vm, intent->vm))
 		return error_set(err, ERR_INVALID, "vm: it belongs to another VM");

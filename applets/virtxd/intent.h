@@ -6,7 +6,8 @@
  *
  * create: always back. delete: always forward. update: forward once `forward` is set, which is when
  * all that it makes is made and only definitions and removals are left; back before. boot (with a
- * seed): forward when the guest runs, back otherwise.
+ * seed): forward when the guest runs, back otherwise. migrate: what libvirt and the leases say
+ * (migration_settle.c).
  *
  * An intent lies on shared storage: nothing in it goes to libvirt unchecked.
  */
@@ -17,7 +18,7 @@
 #include "model/vmdef.h"
 #include "storage/store.h"
 
-enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE, INTENT_BOOT };
+enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE, INTENT_BOOT, INTENT_MIGRATE };
 
 /* An image that was made: rolling back removes that inode and no other. */
 struct intent_made {
@@ -28,16 +29,22 @@ struct intent_made {
 struct intent {
 	enum intent_op op;
 	char vm[UUID_TEXT_SIZE];
-	struct vmdef def; /* create, delete, boot: the VM's; update: the new one */
+	struct vmdef def; /* the VM's; update: the new one */
 	struct vmdef old; /* update: the one in force */
 	bool remove;      /* images that go are removed too */
 	bool forward;
 	bool defined; /* create: there may be a domain; always once it is read back */
 	struct intent_made *made;
 	size_t n_made;
+	/* migrate: */
+	char from[UUID_TEXT_SIZE], to[UUID_TEXT_SIZE]; /* hosts; who takes over the first one's
+							  VMs finds that there */
+	bool live;
+	bool running;    /* it ran, and was not paused */
+	int64_t note_ms; /* start of its entry in the operation log */
 };
 
-/* "create", "update", "delete" or "boot". */
+/* "create", "update", "delete", "boot" or "migrate". */
 const char *intent_op_name(enum intent_op op);
 
 /* Notes an image; not durable before intent_write(). */

@@ -24,7 +24,7 @@ struct operation {
 	char warning[64];
 	unsigned percent;
 	enum operation_state state;
-	bool committed, interrupted;
+	bool committed, detached, interrupted;
 	int64_t start_ms, end_ms;
 	struct error error;
 	atomic_bool cancel;

@@ -306,6 +306,13 @@ void operation_commit(struct operation *operation)
 	pthread_mutex_unlock(&operation->all->lock);
 }
 
+void operation_detach(struct operation *operation)
+{
+	pthread_mutex_lock(&operation->all->lock);
+	operation->detached = true;
+	pthread_mutex_unlock(&operation->all->lock);
+}
+
 void operation_end(struct operation *operation, const struct error *err)
 {
 	struct operations *operations = operation->all;
@@ -458,12 +465,47 @@ void operations_settle(struct operations *operations, const char *kind, const ch
 	unlock_and_record(operations);
 }
 
+struct operation *operations_resume(
+	struct operations *operations, const char *kind, const char *vm_uuid)
+{
+	struct operation *found = NULL;
+
+	pthread_mutex_lock(&operations->lock);
+	for (size_t i = 0; i < operations->count && !found; i++) {
+		struct operation *operation = operations->list[i];
+
+		if (operation->interrupted && str_equal(operation->kind, kind) &&
+			str_equal(operation->vm, vm_uuid))
+			found = operation;
+	}
+	if (found) {
+		found->interrupted = false;
+		found->state = OPERATION_RUNNING;
+		found->end_ms = 0;
+		error_clear(&found->error);
+		operations->running++;
+	}
+	unlock_and_record(operations);
+	return found;
+}
+
 void operations_recovered(struct operations *operations)
 {
 	pthread_mutex_lock(&operations->lock);
 	for (size_t i = 0; i < operations->count; i++)
 		operations->list[i]->interrupted = false;
 	unlock_and_record(operations);
+}
+
+/* Called with lock held. */
+static unsigned count_detached(const struct operations *operations)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < operations->count; i++)
+		count += operations->list[i]->state == OPERATION_RUNNING &&
+			 operations->list[i]->detached;
+	return count;
 }
 
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms)
@@ -473,11 +515,14 @@ unsigned operations_drain(struct operations *operations, unsigned timeout_ms)
 
 	pthread_mutex_lock(&operations->lock);
 	operations->draining = true;
-	for (size_t i = 0; i < operations->count; i++)
-		if (operations->list[i]->state == OPERATION_RUNNING &&
-			!operations->list[i]->committed)
-			atomic_store(&operations->list[i]->cancel, true);
-	while (operations->running > 0 &&
+	for (size_t i = 0; i < operations->count; i++) {
+		struct operation *operation = operations->list[i];
+
+		if (operation->state == OPERATION_RUNNING && !operation->committed &&
+			!operation->detached)
+			atomic_store(&operation->cancel, true);
+	}
+	while (operations->running > count_detached(operations) &&
 		clock_wait(&operations->ended, &operations->lock, deadline) == 0)
 		;
 	running = operations->running;

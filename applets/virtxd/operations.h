@@ -59,6 +59,9 @@ int operation_check_cancel(const struct operation *operation, struct error *err)
 void operation_warn(struct operation *operation, const char *warning);
 /* From here on it cannot be cancelled: cancel answers ERR_STATE. */
 void operation_commit(struct operation *operation);
+/* From here on others do its work, without this process: stopping neither cancels it nor waits for
+ * it, and the next start finds it interrupted. */
+void operation_detach(struct operation *operation);
 /* Ends it and lets the VM go: err NULL or empty is success. Not usable afterwards. */
 void operation_end(struct operation *operation, const struct error *err);
 
@@ -92,14 +95,17 @@ enum operation_key_state operations_find_key(struct operations *operations,
  */
 size_t operations_list_interrupted(
 	struct operations *operations, const char *kind, char (**list)[UUID_TEXT_SIZE]);
+/* The interrupted one of that kind and VM runs again, under its id; NULL when there is none. */
+struct operation *operations_resume(
+	struct operations *operations, const char *kind, const char *vm_uuid);
 /* What recovery found to be complete after all: the interrupted one of that VM has succeeded. */
 void operations_settle(struct operations *operations, const char *kind, const char *vm_uuid);
 
 /* Recovery has looked into all of them: the next start finds none of these any more. */
 void operations_recovered(struct operations *operations);
 
-/* Lets none begin, cancels what can be, waits for the rest. Number still running after timeout_ms.
- */
+/* Lets none begin, cancels what can be, waits for the rest but for those that are detached. Number
+ * still running then, or after timeout_ms. */
 unsigned operations_drain(struct operations *operations, unsigned timeout_ms);
 
 #endif

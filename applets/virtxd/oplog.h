@@ -14,7 +14,7 @@
 struct oplog_note {
 	enum oplog_op op;
 	int64_t start_ms;
-	char message[64];
+	char message[128];
 };
 
 /* Writes the entry as started. */

@@ -81,6 +81,8 @@ static int settle_intent(struct daemon *daemon, struct operation *operation, str
 			return -1;
 		*how = done ? "boot completed" : "boot taken back";
 		return 0;
+	case INTENT_MIGRATE:
+		return error_set(err, ERR_UNAVAILABLE, "it is not known yet what became of it");
 	}
 	return 0;
 }

@@ -369,6 +369,31 @@ static void test_drain(void **state)
 	assert_int_equal(operations_drain(fixture->operations, 10000), 0);
 }
 
+/* What others do goes on while the daemon restarts, under the same id. */
+static void test_detached_goes_on(void **state)
+{
+	struct fixture *fixture = *state;
+	struct operation *operation = begin(fixture, "migrate", VM_A);
+	cleanup_free char *id = xstrdup(operation_id(operation));
+	char busy[UUID_TEXT_SIZE];
+
+	operation_detach(operation);
+	assert_int_equal(operations_drain(fixture->operations, 60000), 1);
+	assert_false(atomic_load(operation_cancel_flag(operation)));
+	restart(fixture);
+	assert_member(fixture, id, "state", "failed");
+	assert_null(operations_resume(fixture->operations, "migrate", VM_B));
+	operation = operations_resume(fixture->operations, "migrate", VM_A);
+	assert_non_null(operation);
+	assert_string_equal(operation_id(operation), id);
+	assert_null(operations_resume(fixture->operations, "migrate", VM_A));
+	assert_true(operations_is_busy(fixture->operations, VM_A, busy));
+	assert_member(fixture, id, "state", "running");
+	operation_end(operation, NULL);
+	assert_member(fixture, id, "state", "completed");
+	assert_int_equal(operations_drain(fixture->operations, 0), 0);
+}
+
 #define THREADS 6
 #define ROUNDS  60
 
@@ -433,6 +458,7 @@ int main(void)
 		TEST(test_cancel),
 		TEST(test_unwritable_record_lets_the_vm_go),
 		TEST(test_drain),
+		TEST(test_detached_goes_on),
 		TEST(test_threads),
 	};
 

@@ -48,12 +48,35 @@ static void test_round_trip(void **state)
 	assert_int_equal(intent_made_inode(&back, "/vms/ds/old.qcow2"), 0);
 }
 
+static void test_migration(void **state)
+{
+	struct fixture *fixture = *state;
+	cleanup_intent struct intent intent = {.op = INTENT_MIGRATE,
+		.vm = VM,
+		.from = HOST,
+		.to = VM2,
+		.live = true,
+		.running = true,
+		.note_ms = INT64_C(1790000000123)};
+	cleanup_intent struct intent back = {0};
+	struct error err = {0};
+
+	make_def(&intent.def, "");
+	assert_int_equal(intent_write(fixture->store, &intent, &err), 0);
+	assert_int_equal(intent_read(fixture->store, VM, &back, &err), 0);
+	assert_int_equal(back.op, INTENT_MIGRATE);
+	assert_string_equal(back.from, HOST);
+	assert_string_equal(back.to, VM2);
+	assert_true(back.live && back.running && back.note_ms == intent.note_ms);
+}
+
 static void test_what_is_none(void **state)
 {
 	static const char *const bad[] = {"", "null", "[]", "{}", "{\"op\":\"create\"}",
 		"{\"op\":\"dance\",\"vm\":\"" VM "\",\"def\":{}}",
 		"{\"op\":\"create\",\"vm\":\"" VM2 "\",\"def\":{}}",
 		"{\"op\":\"update\",\"vm\":\"" VM "\",\"def\":{}}",
+		"{\"op\":\"migrate\",\"vm\":\"" VM "\",\"def\":{},\"to\":\"elsewhere\"}",
 		"{\"op\":\"create\",\"vm\":\"" VM "\",\"def\":{},\"made\":[7]}"};
 	struct fixture *fixture = *state;
 
@@ -243,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_round_trip),
+		TEST(test_migration),
 		TEST(test_what_is_none),
 		cmocka_unit_test(test_disks_that_stay),
 		TEST(test_management_that_changes),
