@@ -51,6 +51,11 @@ int lease_check_vm_free(const struct store *store, const char *vm, struct error 
 /* The same of any lease: 0 when nobody holds it or there is none. ERR_LEASE says who does. */
 int lease_check_free(const struct store *store, const char *name, struct error *err);
 
+/* Where the VM runs, by its own lease: *host_id is that host's in the lockspace, 0 when nobody
+ * holds it or there is none; 0 also under the lock manager `local`. -1 when nobody can tell. */
+int lease_find_vm_host(
+	const struct store *store, const char *vm, uint64_t *host_id, struct error *err);
+
 /* As lease_owner, of a resource file anywhere, for virtx-check-lvb. */
 int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err);
 

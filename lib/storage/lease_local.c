@@ -80,13 +80,11 @@ static int local_check_free(int root, int fd, const char *name, struct error *er
 }
 
 /* Running VMs hold nothing here, and which operation does is not known. */
-static int local_find_holder(int root, int fd, const char *name,
-	char host[static LOCKSPACE_HOST_SIZE], struct error *err)
+static int local_find_holder(int fd, const char *name, uint64_t *host_id, struct error *err)
 {
-	(void)root;
 	(void)fd;
 	(void)name;
-	(void)host;
+	(void)host_id;
 	(void)err;
 	return 0;
 }

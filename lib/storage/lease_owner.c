@@ -26,18 +26,35 @@ static char *find_name(const struct store *store, const char *vm)
 	return xasprintf("%s (%s)", reading.def.name, vm);
 }
 
+int lease_find_vm_host(
+	const struct store *store, const char *vm, uint64_t *host_id, struct error *err)
+{
+	struct error cause = {0};
+	char name[256];
+
+	*host_id = 0;
+	vm_lease_name(vm, name);
+	cleanup_close int fd = lease_open(store->root, name, &cause);
+	if (fd < 0 && cause.code == ERR_NOT_FOUND)
+		return 0;
+	if (fd >= 0 &&
+		lock_manager_ops(store->lock_manager)->find_holder(fd, name, host_id, &cause) >= 0)
+		return 0;
+	*err = cause;
+	return -1;
+}
+
 char *store_name_vm(const struct store *store, const char *uuid)
 {
-	const struct lock_manager_ops *ops = lock_manager_ops(store->lock_manager);
-	char lease[256], host[LOCKSPACE_HOST_SIZE];
+	char host[LOCKSPACE_HOST_SIZE];
+	uint64_t host_id = 0;
 	struct error ignored = {0};
-
-	vm_lease_name(uuid, lease);
-	cleanup_close int fd = lease_open(store->root, lease, &ignored);
-	bool running = fd >= 0 && ops->find_holder(store->root, fd, lease, host, &ignored) > 0;
+	bool running = lease_find_vm_host(store, uuid, &host_id, &ignored) == 0 && host_id > 0;
 	cleanup_free char *known = store->name_vm ? store->name_vm(store->context, uuid) : NULL;
 	cleanup_free char *listed = known ? NULL : find_name(store, uuid);
 
+	if (running)
+		lockspace_host_name(store->root, host_id, host);
 	return xasprintf("VM %s%s%s",
 		known    ? known
 		: listed ? listed

@@ -22,11 +22,10 @@ struct lock_manager_ops {
 	/* 0 when nobody works under the resource and no VM runs with it; ERR_BUSY otherwise. */
 	int (*check_free)(int root, int fd, const char *name, struct error *err);
 	/*
-	 * Who works under the resource or runs with it: 1 and what that host is called, 0 when
-	 * nobody does, -1 when nobody can tell.
+	 * Who works under the resource or runs with it: 1 and the id of that host in the lockspace,
+	 * 0 when nobody does, -1 when nobody can tell.
 	 */
-	int (*find_holder)(int root, int fd, const char *name,
-		char host[static LOCKSPACE_HOST_SIZE], struct error *err);
+	int (*find_holder)(int fd, const char *name, uint64_t *host_id, struct error *err);
 	/*
 	 * Takes the resource for this process until it exits (or closes fd and its copies), and
 	 * reads its LVB: ERR_BUSY when another holds it. Only in lease-run, unless held_by_file:

@@ -109,8 +109,7 @@ static int judge_owners(struct sanlk_resource *resource, struct sanlk_host *owne
 	return flags & SANLK_TRF_FAIL ? 1 : 0;
 }
 
-static int sanlock_find_holder(int root, int fd, const char *name,
-	char host[static LOCKSPACE_HOST_SIZE], struct error *err)
+static int sanlock_find_holder(int fd, const char *name, uint64_t *host_id, struct error *err)
 {
 	struct sanlk_host *owners = NULL;
 	int n_owners = 0;
@@ -123,7 +122,7 @@ static int sanlock_find_holder(int root, int fd, const char *name,
 		return arbiter_fail(err, result, "look at the lease", name);
 	int held = judge_owners(&resource.resource, owners, n_owners, name, err);
 	if (held > 0)
-		lockspace_host_name(root, owners[0].host_id, host);
+		*host_id = owners[0].host_id;
 	free(owners);
 	return held;
 }
@@ -147,18 +146,23 @@ static bool pause_shortly(unsigned attempt)
 static int sanlock_check_free(int root, int fd, const char *name, struct error *err)
 {
 	char host[LOCKSPACE_HOST_SIZE];
+	uint64_t host_id = 0;
 	unsigned attempt = 0;
 	int held;
 
-	while ((held = sanlock_find_holder(root, fd, name, host, err)) > 0)
-		if (!pause_shortly(attempt++))
-			return fail_held(name, host, err);
-	return held;
+	while ((held = sanlock_find_holder(fd, name, &host_id, err)) > 0 &&
+		pause_shortly(attempt++))
+		;
+	if (held <= 0)
+		return held;
+	lockspace_host_name(root, host_id, host);
+	return fail_held(name, host, err);
 }
 
 static int fail_hold(int root, int fd, const char *name, int result, struct error *err)
 {
-	char host[LOCKSPACE_HOST_SIZE];
+	char host[LOCKSPACE_HOST_SIZE] = "a host";
+	uint64_t host_id = 0;
 	struct error ignored = {0};
 
 	switch (result) {
@@ -169,8 +173,8 @@ static int fail_hold(int root, int fd, const char *name, int result, struct erro
 	case SANLK_ACQUIRE_OWNED:
 	case SANLK_ACQUIRE_OTHER:
 	case SANLK_ACQUIRE_OWNED_RETRY:
-		if (sanlock_find_holder(root, fd, name, host, &ignored) <= 0)
-			(void)str_copy(host, sizeof(host), "a host");
+		if (sanlock_find_holder(fd, name, &host_id, &ignored) > 0)
+			lockspace_host_name(root, host_id, host);
 		return fail_held(name, host, err);
 	default:
 		return arbiter_fail(err, result, "take the lease", name);
