@@ -72,9 +72,14 @@ static bool read_member(
 	const char *uuid = serf_member_tag(member, "uuid");
 	const char *version = serf_member_tag(member, "virtx");
 	const char *port = serf_member_tag(member, "port");
+	const char *drain = serf_member_tag(member, "drain");
 	int64_t number;
 
-	*peer = (struct peer){.cstate = state_of(change, member), .old = !version};
+	*peer = (struct peer){
+		.cstate = state_of(change, member),
+		.old = !version,
+		.drained = drain && str_equal(drain, "1"),
+	};
 	if (peer->old)
 		port = OLD_PORT;
 	if (!uuid || !uuid_canonical(uuid, peer->uuid) || !port ||
@@ -90,7 +95,11 @@ static bool read_member(
 
 static void note_state(struct daemon *daemon, const char *uuid)
 {
-	claims_set_state(daemon->claims, uuid, peers_get_state(daemon->peers, uuid), clock_ms());
+	struct peer peer;
+	bool known = peers_find(daemon->peers, uuid, &peer);
+
+	claims_set_state(daemon->claims, uuid, known ? peer.cstate : CSTATE_INVALID, clock_ms());
+	claims_set_drained(daemon->claims, uuid, known && peer.drained);
 }
 
 /* Members that serf has forgotten while we were not connected. */
@@ -251,6 +260,7 @@ static void probe(struct membership *membership, const struct peer *peer)
 		log_info("host of the cluster", "name", peer->name, "uuid", peer->uuid, "address",
 			peer->server);
 		claims_want_pull(daemon->claims, peer->uuid, clock_ms());
+		note_state(daemon, peer->uuid); /* a host that was not known until now */
 		announce_soon(daemon->announce);
 		return;
 	}

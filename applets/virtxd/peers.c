@@ -183,7 +183,8 @@ bool peers_is_believed(struct peers *peers, const char *uuid)
 	return believed;
 }
 
-size_t peers_list_unproven(struct peers *peers, struct peer **list)
+/* The active ones that are not old, and proven or not. */
+static size_t list_active(struct peers *peers, bool proven, struct peer **list)
 {
 	size_t count = 0;
 
@@ -192,11 +193,21 @@ size_t peers_list_unproven(struct peers *peers, struct peer **list)
 	for (size_t i = 0; i < peers->count; i++) {
 		const struct peer *peer = &peers->entries[i].peer;
 
-		if (peer->cstate == CSTATE_ACTIVE && !peer->old && !peer->proven)
+		if (peer->cstate == CSTATE_ACTIVE && !peer->old && peer->proven == proven)
 			(*list)[count++] = *peer;
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return count;
+}
+
+size_t peers_list_unproven(struct peers *peers, struct peer **list)
+{
+	return list_active(peers, false, list);
+}
+
+size_t peers_list_proven(struct peers *peers, struct peer **list)
+{
+	return list_active(peers, true, list);
 }
 
 void peers_set_proven(struct peers *peers, const struct peer *asked, bool proven, const char *why)

@@ -25,6 +25,7 @@ struct peer {
 	enum cstate cstate;
 	bool old;      /* speaks the protocol of old peers, without proofs */
 	bool proven;   /* as it stands here; never for an old one */
+	bool drained;  /* its tag: it takes no VMs */
 	char why[256]; /* what kept it from proving that, "" before it was asked */
 };
 
@@ -55,6 +56,8 @@ enum cstate peers_get_state(struct peers *peers, const char *uuid);
 bool peers_is_believed(struct peers *peers, const char *uuid);
 /* Those that are active, not old and not proven; the caller frees the list. */
 size_t peers_list_unproven(struct peers *peers, struct peer **list);
+/* Those that are active and proven; the caller frees the list. */
+size_t peers_list_proven(struct peers *peers, struct peer **list);
 /* What asking brought; nothing when the member has changed meanwhile. */
 void peers_set_proven(struct peers *peers, const struct peer *asked, bool proven, const char *why);
 

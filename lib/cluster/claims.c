@@ -89,6 +89,7 @@ static void show_all(struct claims *claims, struct claims_host *host, int64_t no
 static void show_host(struct claims *claims, struct claims_host *host)
 {
 	host->host.cstate = host->cstate;
+	host->host.drained = host->drained;
 	inventory_put_host(claims->inventory, &host->host);
 }
 
@@ -252,6 +253,18 @@ void claims_set_state(
 	struct claims_host *host = claims_find_host(claims, host_uuid, false);
 	if (host && host != claims->own && host->cstate != cstate)
 		change_state(claims, host, cstate, now_ms);
+	pthread_mutex_unlock(&claims->lock);
+}
+
+void claims_set_drained(struct claims *claims, const char *host_uuid, bool drained)
+{
+	pthread_mutex_lock(&claims->lock);
+	struct claims_host *host = claims_find_host(claims, host_uuid, false);
+	if (host && host != claims->own && host->drained != drained) {
+		host->drained = drained;
+		if (host->heard)
+			show_host(claims, host);
+	}
 	pthread_mutex_unlock(&claims->lock);
 }
 

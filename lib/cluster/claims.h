@@ -52,6 +52,9 @@ bool claims_hear_vm(struct claims *claims, const struct wire_vm *vm, int64_t now
 void claims_set_state(
 	struct claims *claims, const char *host_uuid, enum cstate cstate, int64_t now_ms);
 
+/* The same for its mark. */
+void claims_set_drained(struct claims *claims, const char *host_uuid, bool drained);
+
 /* Asks for a pull at once, also from a host that has not been heard of. */
 void claims_want_pull(struct claims *claims, const char *host_uuid, int64_t now_ms);
 /* Hosts to pull from now, at most max; each is then finished or failed. */

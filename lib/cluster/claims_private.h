@@ -37,6 +37,7 @@ struct claims_vm {
 struct claims_host {
 	char uuid[UUID_TEXT_SIZE];
 	enum cstate cstate;
+	bool drained;
 	bool heard;             /* an HI; otherwise it is only to be pulled from */
 	struct host host;       /* as the HI had it */
 	struct moment moment;   /* of the HI */

@@ -116,6 +116,19 @@ void inventory_remove_vm(struct inventory *inventory, const char *uuid)
 	pthread_rwlock_unlock(&inventory->lock);
 }
 
+void inventory_set_drained(struct inventory *inventory, const char *uuid, bool drained)
+{
+	pthread_rwlock_wrlock(&inventory->lock);
+	struct table_entry *entry = table_find(&inventory->hosts, uuid);
+	if (entry) {
+		struct host *host = entry->row;
+
+		host->drained = drained;
+		note_change(inventory, table_render(entry, host_item(host)));
+	}
+	pthread_rwlock_unlock(&inventory->lock);
+}
+
 /* What a message says of a name that several rows have. */
 static int ambiguous(const struct table *table, size_t first, const char *what, const char *name,
 	struct error *err)

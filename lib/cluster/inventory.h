@@ -28,6 +28,8 @@ void inventory_put_host(struct inventory *inventory, const struct host *host);
 void inventory_set_runstate(
 	struct inventory *inventory, const char *uuid, enum runstate runstate, int64_t ts_ms);
 void inventory_remove_vm(struct inventory *inventory, const char *uuid);
+/* Changes nothing but that; an unknown host is ignored. */
+void inventory_set_drained(struct inventory *inventory, const char *uuid, bool drained);
 
 /* Where a VM is. */
 struct vm_place {

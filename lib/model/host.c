@@ -69,6 +69,7 @@ struct json_object *host_to_json(const struct host *host)
 	json_add_string(json, "uuid", host->uuid);
 	write_def(host, json_add_object(json, "def"));
 	json_add_int(json, "cstate", host->cstate);
+	json_add_bool(json, "drained", host->drained);
 	json_add_int(json, "lockid", host->lockid);
 	struct json_object *resources = json_add_object(json, "resources");
 	write_resource(&host->memory, json_add_object(resources, "memory"));

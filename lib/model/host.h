@@ -20,6 +20,7 @@ struct host {
 	char *firmware_version, *firmware_date;
 	char *os_id, *os_version;
 	enum cstate cstate;
+	bool drained;   /* it takes no VMs */
 	int16_t lockid; /* sanlock host id, 0 without sanlock */
 	struct host_resource memory, hugepages, processor;
 	int64_t ts_ms;

@@ -66,6 +66,7 @@ struct json_object *host_row_to_json(const struct host *host)
 	json_add_string(fields, "name", host->name);
 	host_cpu_to_json(host, fields);
 	json_add_int(fields, "cstate", host->cstate);
+	json_add_bool(fields, "drained", host->drained);
 	json_add_int(fields, "memoryavailable", host->memory.available_vms);
 	json_add_int(fields, "hpavailable", host->hugepages.available_vms);
 	json_add_string(fields, "osid", host->os_id);

@@ -217,6 +217,27 @@ static void test_failed_host_keeps_its_vms(void **state)
 	assert_int_equal(count_pulls(), 1);
 }
 
+static void test_drained_host(void **state)
+{
+	cleanup_host struct host host = {0};
+	struct error err = {0};
+
+	(void)state;
+	claims_set_drained(claims, HOST_A, true); /* not known yet */
+	say_host(HOST_A, 5, 1, 100, nothing);
+	assert_int_equal(inventory_get_host(inventory, HOST_A, &host, &err), 0);
+	assert_false(host.drained);
+	host_free(&host);
+	claims_set_drained(claims, HOST_A, true);
+	say_host(HOST_A, 5, 2, 200, nothing); /* an HI does not tell */
+	assert_int_equal(inventory_get_host(inventory, HOST_A, &host, &err), 0);
+	assert_true(host.drained);
+	host_free(&host);
+	claims_set_drained(claims, HOST_A, false);
+	assert_int_equal(inventory_get_host(inventory, HOST_A, &host, &err), 0);
+	assert_false(host.drained);
+}
+
 static void test_migration(void **state)
 {
 	char hosts[2][UUID_TEXT_SIZE];
@@ -361,6 +382,7 @@ int main(void)
 		TEST(test_failed_pull),
 		TEST(test_difference_that_stays),
 		TEST(test_failed_host_keeps_its_vms),
+		TEST(test_drained_host),
 		TEST(test_migration),
 		TEST(test_conflict),
 		TEST(test_active_host_counts_more),

@@ -348,7 +348,8 @@ static void host_items(void **state)
 		"{\"uuid\":\"aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee\",\"fields\":{\"name\":\"virt1\","
 		"\"cpuarch\":{\"arch\":\"x86_64\",\"vendor\":\"AMD\"},\"cpudef\":{\"model\":"
 		"\"EPYC\",\"nodes\":2,\"sockets\":3,\"cores\":8,\"threads\":1},\"cstate\":1,"
-		"\"memoryavailable\":4096,\"hpavailable\":512,\"osid\":\"debian\",\"osv\":\"12\","
+		"\"drained\":false,\"memoryavailable\":4096,\"hpavailable\":512,\"osid\":"
+		"\"debian\",\"osv\":\"12\","
 		"\"ts\":5000}}");
 }
 

@@ -154,6 +154,7 @@ static void make_host(struct host *host)
 		.os_id = xstrdup("debian"),
 		.os_version = xstrdup("12"),
 		.cstate = CSTATE_ACTIVE,
+		.drained = true,
 		.lockid = 42,
 		.memory = {1, 2, 3, 4, 5, 6, 7},
 		.hugepages = {11, 12, 13, 14, 15, 16, 17},
@@ -180,7 +181,8 @@ static void host_has_the_members_of_the_contract(void **state)
 		"\"cpuarch\":{\"arch\":\"x86_64\",\"vendor\":\"AMD\"},\"cpudef\":{\"model\":"
 		"\"EPYC\",\"nodes\":2,\"sockets\":1,\"cores\":8,\"threads\":2},\"tscfreq\":"
 		"3000000000,\"sysinfo\":{\"version\":\"1.2\",\"date\":\"01/02/2025\"},"
-		"\"osid\":\"debian\",\"osv\":\"12\"},\"cstate\":1,\"lockid\":42,\"resources\":{"
+		"\"osid\":\"debian\",\"osv\":\"12\"},\"cstate\":1,\"drained\":true,\"lockid\":42,"
+		"\"resources\":{"
 		"\"memory\":{\"total\":1,\"used\":2,\"free\":3,\"usedos\":4,\"reservedvms\":5,"
 		"\"usedvms\":6,\"availablevms\":7},\"hp\":{\"total\":11,\"used\":12,\"free\":13,"
 		"\"usedos\":14,\"reservedvms\":15,\"usedvms\":16,\"availablevms\":17},"
