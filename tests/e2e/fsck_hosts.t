@@ -7,12 +7,6 @@
 . tests/e2e/sanlock.sh
 [ "$(id -u)" -eq 0 ] || skip_all "needs root: mount namespaces and the system's libvirt"
 lock=$vms/lock
-fsck_on() { # host options...
-	local host=$1
-	shift
-	run_on "$host" "$VIRTX" fsck --config "$work/$host/empty.conf" --libvirt-uri "$(host_uri "$host")" \
-		--vms-dir "$vms" --state-dir "$work/$host/state" --lock-manager sanlock "$@"
-}
 words() { awk '$1 ~ /^(ERROR|WARN)$/ {print $2}' | sort -u | xargs; }
 found() { fsck_on "$@" | words; }
 lease_of() { printf %s "$1" | md5sum | cut -c1-32; }

@@ -25,16 +25,27 @@ host_make() { # host
 	echo 'lock_manager = "sanlock"' >>"$dir/etc/qemu.conf"
 	printf '%s\n' 'auto_disk_leases = 0' 'require_lease_for_disks = 0' 'user = "root"' 'group = "root"' \
 		>"$dir/etc/qemu-sanlock.conf"
+	host_namespaces "$1"
+}
+
+# The namespaces alone: a host that was there before is switched on again. All hosts see their own state
+# directory at one path, $work/state, and their own names of hosts, as real ones do.
+host_namespaces() { # host
+	local dir=$work/$1
+	rm -f "$dir/namespace"
+	mkdir -p "$dir/state" "$work/state"
+	[ -e "$work/names" ] || echo '127.0.0.1 localhost' >"$work/names"
 	[ -e "$work/memlock.so" ] || ${CC:-cc} -D_GNU_SOURCE -shared -fPIC -o "$work/memlock.so" tests/tools/memlock.c || return 1
 	unshare -m -u -n --propagation private bash -c '
 		mkdir -p /etc/libvirt /var/lib/libvirt /var/log/libvirt
 		hostname "$1" && ip link set lo up && mount -t tmpfs run /run && mkdir -p /run/libvirt /run/sanlock &&
 		chown sanlock:sanlock /run/sanlock &&
 		mount --bind "$2/run" /run/libvirt && mount --bind "$2/etc" /etc/libvirt &&
-		mount --bind "$2/lib" /var/lib/libvirt && mount --bind "$2/log" /var/log/libvirt || exit 1
+		mount --bind "$2/lib" /var/lib/libvirt && mount --bind "$2/log" /var/log/libvirt &&
+		mount --bind "$2/state" "$3/state" && mount --bind "$3/names" /etc/hosts || exit 1
 		: >"$2/namespace"
 		exec sleep infinity
-	' host "$1" "$dir" >"$dir/host.out" 2>&1 &
+	' host "$1" "$dir" "$work" >"$dir/host.out" 2>&1 &
 	host_pid[$1]=$!
 	wait_for 30 test -e "$dir/namespace"
 }
@@ -54,10 +65,11 @@ sanlock_kill() { # host
 }
 
 host_uri() { echo "qemu+unix:///system?socket=$work/$1/sock/libvirt-sock"; }
-libvirtd_on() { # host
+# Further options of libvirtd.
+libvirtd_on() { # host [option...]
 	in_host "$1" virtlogd -p "$work/$1/virtlogd.pid" >>"$work/$1/virtlogd.out" 2>&1 &
 	host_virtlogd_pid[$1]=$!
-	in_host "$1" libvirtd -f /etc/libvirt/libvirtd.conf -p "$work/$1/libvirtd.pid" >>"$work/$1/libvirtd.out" 2>&1 &
+	in_host "$1" libvirtd -f /etc/libvirt/libvirtd.conf -p "$work/$1/libvirtd.pid" "${@:2}" >>"$work/$1/libvirtd.out" 2>&1 &
 	host_libvirtd_pid[$1]=$!
 	wait_for 30 virsh -q -c "$(host_uri "$1")" uri
 }
@@ -99,6 +111,18 @@ virtxd_stop() { # host signal
 not_ready() { # host
 	on "$1"
 	[ "$(curl -s -o /dev/null -w '%{http_code}' "http://$server/readyz")" = 503 ]
+}
+
+virsh_on() { # host command...
+	run_on "$1" virsh -q -c "$(host_uri "$1")" "${@:2}"
+}
+
+# What `virtx fsck` says of this host.
+fsck_on() { # host options...
+	local host=$1
+	shift
+	run_on "$host" "$VIRTX" fsck --config "$work/$host/empty.conf" --libvirt-uri "$(host_uri "$host")" \
+		--vms-dir "$vms" --state-dir "$work/$host/state" --lock-manager sanlock "$@"
 }
 
 uuid_of() { sed -n 's/^host_uuid = "\(.*\)"/\1/p' "$work/$1/etc/libvirtd.conf"; }
