@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "base/str.h"
+#include "drain_host.h"
 #include "guest_check.h"
 #include "intent.h"
 #include "lockspace_watch.h"
@@ -62,7 +63,7 @@ static int check_request(
 {
 	struct vmdef_rules rules = vm_ops_rules(daemon, NULL);
 
-	if (vmdef_validate(&intent->def, &rules, err))
+	if (vmdef_validate(&intent->def, &rules, err) || drain_host_check(daemon, err))
 		return -1;
 	vmdef_choose_macs(&intent->def);
 	if (lockspace_watch_check(daemon->lockspace, err) ||

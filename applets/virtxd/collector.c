@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "console.h"
 #include "definition.h"
+#include "drain_host.h"
 #include "local_vms.h"
 #include "oplog.h"
 
@@ -159,6 +160,7 @@ static void publish_host(struct collector *collector)
 	local_vms_sum(collector->vms, &round);
 	host_stats_compute(&host_files_system, &round, &collector->last, host);
 	host->lockid = (int16_t)atomic_load(&collector->daemon->lockid);
+	host->drained = drain_host_is_drained(collector->daemon);
 	host->ts_ms = clock_wall_ms();
 	inventory_put_host(collector->daemon->inventory, host);
 	host_stats_limits(&host_files_system, &round, host, &limits);

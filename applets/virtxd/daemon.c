@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cluster/claims.h"
 #include "collector.h"
+#include "drain_host.h"
 #include "forward.h"
 #include "hypervisor/embedded.h"
 #include "local_vms.h"
@@ -326,6 +327,7 @@ static int start_parts(
 	start_claims(daemon);
 	if (collector_start(daemon->collector, err) < 0 || open_store(daemon, err) < 0)
 		return -1;
+	drain_host_load(daemon);
 	daemon->recovery_watch = recovery_watch_new(daemon);
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)

@@ -49,6 +49,7 @@ struct daemon {
 	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
 	struct recovery_watch *recovery_watch;
+	atomic_bool drained;   /* drain_host.h */
 	struct claims *claims; /* NULL standalone; the next four likewise */
 	struct peers *peers;
 	struct forward *forward;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cluster/claims.h"
 #include "cluster/serf.h"
+#include "drain_host.h"
 #include "forward.h"
 #include "pull.h"
 
@@ -206,6 +207,8 @@ static void set_tags(struct membership *membership)
 		{.name = (char *)"uuid", .value = daemon->host_uuid},
 		{.name = (char *)"virtx", .value = (char *)"1"},
 		{.name = (char *)"port", .value = (char *)(colon ? colon + 1 : OLD_PORT)},
+		{.name = (char *)"drain",
+			.value = drain_host_is_drained(daemon) ? (char *)"1" : NULL},
 	};
 	struct error err = {0};
 
