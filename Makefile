@@ -176,6 +176,10 @@ cov: deps
 bench: deps $(O)/virtx $(O)/virtxd $(BENCH_BIN)
 	$(Q)O=$(O) VIRTX=$(abspath $(O))/virtx tests/bench/run
 
+# HOSTS="10 30 100" VMS=100 and what else tests/bench/scale names.
+bench-scale: deps $(O)/virtx
+	$(Q)O=$(O) VIRTX=$(abspath $(O))/virtx tests/bench/scale
+
 # Manual pages: text from man/, tables from the program's own rows.
 MAN_PAGES := $(patsubst man/%.in,$(O)/man/%,$(wildcard man/*.in))
 .PHONY: man
@@ -229,6 +233,7 @@ help:
 	@echo 'make fuzz         every fuzzer for FUZZ_SECONDS=60'
 	@echo 'make lint cov     form; line coverage'
 	@echo 'make bench        figures beside their baselines'
+	@echo 'make bench-scale  a cluster of HOSTS="10 30 100" with VMS=100 each, on this machine'
 	@echo 'make install      DESTDIR= PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean'
 
