@@ -35,12 +35,32 @@ void oplog_start(struct daemon *daemon, const char *uuid, enum oplog_op op, cons
 			.message = note->message});
 }
 
+/* The text known at the start, and how it ended; the caller frees it. */
+static char *whole_message(const struct oplog_note *note, const char *end)
+{
+	return xasprintf("%s%s%s", note->message, *note->message && *end ? " " : "", end);
+}
+
+int oplog_finish_at(const char *connect_uri, const char *uuid, const struct oplog_note *note,
+	const char *how, struct error *err)
+{
+	cleanup_free char *message = whole_message(note, how);
+	cleanup_free char *xml =
+		domain_xml_oplog_element(note->op, &(struct oplog_entry){.present = true,
+							   .start_ms = note->start_ms,
+							   .end_ms = clock_wall_ms(),
+							   .status = OPLOG_COMPLETED,
+							   .message = message});
+	char uri[40];
+
+	domain_xml_oplog_uri(note->op, uri);
+	return hypervisor_set_metadata_at(connect_uri, uuid, OPLOG_KEY, uri, xml, err);
+}
+
 void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_note *note,
 	const char *how, const struct error *err)
 {
-	const char *end = error_is_set(err) ? err->message : how;
-	cleanup_free char *message =
-		xasprintf("%s%s%s", note->message, *note->message && *end ? " " : "", end);
+	cleanup_free char *message = whole_message(note, error_is_set(err) ? err->message : how);
 
 	write_entry(daemon, uuid, note->op,
 		&(struct oplog_entry){.present = true,

@@ -27,6 +27,11 @@ void oplog_start(struct daemon *daemon, const char *uuid, enum oplog_op op, cons
 void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_note *note,
 	const char *how, const struct error *err);
 
+/* Writes how a move to another host has ended well, there: connect_uri is its libvirt. -1 with the
+ * reason. */
+int oplog_finish_at(const char *connect_uri, const char *uuid, const struct oplog_note *note,
+	const char *how, struct error *err);
+
 /*
  * A VM was seen stopped: ends an entry VmShutdown that is still open, as failed when the guest was
  * asked and crashed. vm is what was read of it just now.

@@ -205,6 +205,11 @@ int hypervisor_reboot(
 int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
 	const char *uri, const char *xml, struct error *err);
 
+/* The same at another host's libvirt, over a connection of its own; xml is not NULL. At most 10 s.
+ */
+int hypervisor_set_metadata_at(const char *connect_uri, const char *uuid, const char *key,
+	const char *uri, const char *xml, struct error *err);
+
 int hypervisor_set_autostart(
 	struct hypervisor *hypervisor, const char *uuid, bool autostart, struct error *err);
 

@@ -55,6 +55,9 @@ int lease_check_free(const struct store *store, const char *name, struct error *
  * holds it or there is none; 0 also under the lock manager `local`. -1 when nobody can tell. */
 int lease_find_vm_host(
 	const struct store *store, const char *vm, uint64_t *host_id, struct error *err);
+/* The same of where it ran last, whether it is held or not. */
+int lease_find_last_vm_host(
+	const struct store *store, const char *vm, uint64_t *host_id, struct error *err);
 
 /* As lease_owner, of a resource file anywhere, for virtx-check-lvb. */
 int lease_owner_of_file(const char *path, char owner[static UUID_TEXT_SIZE], struct error *err);

@@ -118,6 +118,7 @@ const struct lock_manager_ops lock_manager_local = {
 	.format = local_format,
 	.check_free = local_check_free,
 	.find_holder = local_find_holder,
+	.find_last = local_find_holder,
 	.hold = local_hold,
 	.check_held = local_check_held,
 };

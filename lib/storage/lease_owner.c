@@ -26,8 +26,10 @@ static char *find_name(const struct store *store, const char *vm)
 	return xasprintf("%s (%s)", reading.def.name, vm);
 }
 
-int lease_find_vm_host(
-	const struct store *store, const char *vm, uint64_t *host_id, struct error *err)
+/* One of the questions of the lock manager, about the VM's own lease. */
+static int ask_vm_lease(const struct store *store, const char *vm,
+	int (*ask)(int fd, const char *name, uint64_t *host_id, struct error *err),
+	uint64_t *host_id, struct error *err)
 {
 	struct error cause = {0};
 	char name[256];
@@ -37,11 +39,24 @@ int lease_find_vm_host(
 	cleanup_close int fd = lease_open(store->root, name, &cause);
 	if (fd < 0 && cause.code == ERR_NOT_FOUND)
 		return 0;
-	if (fd >= 0 &&
-		lock_manager_ops(store->lock_manager)->find_holder(fd, name, host_id, &cause) >= 0)
+	if (fd >= 0 && ask(fd, name, host_id, &cause) >= 0)
 		return 0;
 	*err = cause;
 	return -1;
+}
+
+int lease_find_vm_host(
+	const struct store *store, const char *vm, uint64_t *host_id, struct error *err)
+{
+	return ask_vm_lease(
+		store, vm, lock_manager_ops(store->lock_manager)->find_holder, host_id, err);
+}
+
+int lease_find_last_vm_host(
+	const struct store *store, const char *vm, uint64_t *host_id, struct error *err)
+{
+	return ask_vm_lease(
+		store, vm, lock_manager_ops(store->lock_manager)->find_last, host_id, err);
 }
 
 char *store_name_vm(const struct store *store, const char *uuid)

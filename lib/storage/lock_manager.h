@@ -26,6 +26,8 @@ struct lock_manager_ops {
 	 * 0 when nobody does, -1 when nobody can tell.
 	 */
 	int (*find_holder)(int fd, const char *name, uint64_t *host_id, struct error *err);
+	/* The same of the host that had it last, although it may have given it back. */
+	int (*find_last)(int fd, const char *name, uint64_t *host_id, struct error *err);
 	/*
 	 * Takes the resource for this process until it exits (or closes fd and its copies), and
 	 * reads its LVB: ERR_BUSY when another holds it. Only in lease-run, unless held_by_file:

@@ -127,6 +127,16 @@ static int sanlock_find_holder(int fd, const char *name, uint64_t *host_id, stru
 	return held;
 }
 
+static int sanlock_find_last(int fd, const char *name, uint64_t *host_id, struct error *err)
+{
+	struct leader leader;
+
+	if (read_leader(fd, name, &leader, err) < 0)
+		return -1;
+	*host_id = leader.owner_id;
+	return leader.owner_id > 0;
+}
+
 static int fail_held(const char *name, const char *host, struct error *err)
 {
 	error_set(err, ERR_BUSY, "the lease %s is in use on %s", name, host);
@@ -224,6 +234,7 @@ const struct lock_manager_ops lock_manager_sanlock = {
 	.format = sanlock_format,
 	.check_free = sanlock_check_free,
 	.find_holder = sanlock_find_holder,
+	.find_last = sanlock_find_last,
 	.hold = sanlock_hold,
 	.check_held = sanlock_check_held,
 };
