@@ -15,6 +15,8 @@ static const char *const lock_managers[] = {
 	[LOCK_MANAGER_LOCAL] = "local", [LOCK_MANAGER_SANLOCK] = "sanlock", NULL};
 static const char *const virt_types[] = {
 	[VIRT_TYPE_AUTO] = "auto", [VIRT_TYPE_KVM] = "kvm", [VIRT_TYPE_QEMU] = "qemu", NULL};
+static const char *const transports[] = {
+	[MIGRATE_TCP] = "tcp", [MIGRATE_TLS] = "tls", [MIGRATE_SSH] = "ssh", NULL};
 static const char *const log_levels[] = {[LOG_LEVEL_ERROR] = "error",
 	[LOG_LEVEL_WARNING] = "warning",
 	[LOG_LEVEL_INFO] = "info",
@@ -62,6 +64,12 @@ const struct config_row settings_rows[] = {
 	 .help = "How guests run: by kvm, emulated by qemu, or auto, which is kvm where it works"},
 	{.key = "migrate_unsafe", .kind = CONFIG_BOOL, .offset = AT(migrate_unsafe),
 	 .fallback = "no", .help = "Migrate even where libvirt doubts that the storage is shared"},
+	{.key = "migrate_transport", .kind = CONFIG_ENUM, .offset = AT(migrate_transport),
+	 .fallback = "tcp", .choices = transports, .argument = "NAME",
+	 .help = "How the libvirt of this host reaches that of another: qemu+tcp, qemu+tls, qemu+ssh"},
+	{.key = "migrate_bandwidth", .kind = CONFIG_INT, .offset = AT(migrate_bandwidth),
+	 .fallback = "0", .min = 0, .max = 1000000, .argument = "MIB",
+	 .help = "Most MiB per second that the memory of one migrating VM may take; 0: no limit"},
 	{.key = "overcommit", .kind = CONFIG_BOOL, .offset = AT(overcommit), .fallback = "no",
 	 .help = "Create and boot VMs beyond the memory that is available"},
 	{.key = "lun_allow", .kind = CONFIG_LIST, .offset = AT(lun_allow), .fallback = "",

@@ -7,6 +7,9 @@
 
 #define SETTINGS_FILE "/etc/virtx/virtxd.conf"
 
+/* How the libvirts of two hosts talk. */
+enum migrate_transport { MIGRATE_TCP, MIGRATE_TLS, MIGRATE_SSH };
+
 struct settings {
 	char **listen;
 	bool insecure;
@@ -21,6 +24,8 @@ struct settings {
 	int64_t sanlock_io_timeout;
 	int virt_type; /* enum virt_type */
 	bool migrate_unsafe;
+	int migrate_transport;     /* enum migrate_transport */
+	int64_t migrate_bandwidth; /* MiB/s for one VM; 0: no limit */
 	bool overcommit;
 	char **lun_allow;
 	char *host_uuid;
