@@ -29,6 +29,7 @@ struct membership {
 	struct daemon *daemon;
 	struct serf *serf;
 	pthread_t announcer, keeper;
+	uint64_t round;       /* of peers; serf's thread alone */
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
 	bool stopping, has_announcer, has_keeper;
@@ -113,24 +114,32 @@ static void note_gone(struct daemon *daemon, uint64_t round)
 		note_state(daemon, gone[i]);
 }
 
+static void on_asking(void *context)
+{
+	struct membership *membership = context;
+
+	membership->round = peers_begin_round(membership->daemon->peers);
+}
+
 static void on_members(
 	void *context, enum serf_change change, const struct serf_member *members, size_t count)
 {
 	struct membership *membership = context;
 	struct daemon *daemon = membership->daemon;
 	bool is_list = change == SERF_MEMBERS_ALL, has_old = false;
-	uint64_t round = is_list ? peers_begin_round(daemon->peers) : 0;
 
 	for (size_t i = 0; i < count; i++) {
 		struct peer peer;
 
-		if (!read_member(change, &members[i], &peer) || !peers_put(daemon->peers, &peer))
+		if (!read_member(change, &members[i], &peer))
 			continue;
 		has_old |= peer.old && peer.cstate == CSTATE_ACTIVE;
-		note_state(daemon, peer.uuid);
+		if (is_list ? peers_put_listed(daemon->peers, membership->round, &peer)
+			    : peers_put(daemon->peers, &peer))
+			note_state(daemon, peer.uuid);
 	}
 	if (is_list)
-		note_gone(daemon, round);
+		note_gone(daemon, membership->round);
 	pthread_mutex_lock(&membership->lock);
 	membership->has_old = (is_list ? has_old : membership->has_old || has_old) &&
 			      daemon->settings.allow_old_peers;
@@ -355,6 +364,7 @@ struct membership *membership_start(struct daemon *daemon, struct error *err)
 			.key = daemon->settings.serf_key,
 			.on_connected = on_connected,
 			.on_disconnected = on_disconnected,
+			.on_asking = on_asking,
 			.on_members = on_members,
 			.on_event = on_event,
 			.context = membership,

@@ -104,7 +104,8 @@ static struct entry *make_room(struct peers *peers)
 	return entry;
 }
 
-bool peers_put(struct peers *peers, const struct peer *peer)
+/* Nothing when the member was put in that round or later. */
+static bool put_before(struct peers *peers, uint64_t round, const struct peer *peer)
 {
 	bool put = false;
 
@@ -114,7 +115,7 @@ bool peers_put(struct peers *peers, const struct peer *peer)
 	struct entry *entry = find_member(peers, peer->name);
 	if (!entry)
 		entry = make_room(peers);
-	if (entry) {
+	if (entry && entry->round < round) {
 		const struct peer before = entry->peer;
 		bool stays = is_same(&before, peer) && peer->cstate == CSTATE_ACTIVE;
 
@@ -126,6 +127,16 @@ bool peers_put(struct peers *peers, const struct peer *peer)
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return put;
+}
+
+bool peers_put(struct peers *peers, const struct peer *peer)
+{
+	return put_before(peers, UINT64_MAX, peer);
+}
+
+bool peers_put_listed(struct peers *peers, uint64_t round, const struct peer *peer)
+{
+	return put_before(peers, round, peer);
 }
 
 uint64_t peers_begin_round(struct peers *peers)

@@ -41,9 +41,15 @@ void peers_free(struct peers *peers);
  * this host itself, or there is no room.
  */
 bool peers_put(struct peers *peers, const struct peer *peer);
-/* A complete list was put since `round` began: whoever is not in it has failed. Their UUIDs, those
- * that were active before; the caller frees *gone. */
+
+/*
+ * A round begins when serf is asked for all members. Its answer is put with peers_put_listed: what
+ * peers_put said of a member since the round began is newer than the list, and stays (false then).
+ * At the end whoever was not put since has failed: their UUIDs, those that were active before; the
+ * caller frees *gone.
+ */
 uint64_t peers_begin_round(struct peers *peers);
+bool peers_put_listed(struct peers *peers, uint64_t round, const struct peer *peer);
 size_t peers_end_round(struct peers *peers, uint64_t round, char (**gone)[UUID_TEXT_SIZE]);
 
 /* The host with that UUID: of several members that claim it the one that may be believed, or any.

@@ -33,7 +33,9 @@ struct serf_config {
 	void (*on_connected)(void *context);
 	/* A connection ended, or could not be had: each time. ERR_UNAVAILABLE with the cause. */
 	void (*on_disconnected)(void *context, const struct error *cause);
-	/* Once after each connection, and then each refresh_ms, SERF_MEMBERS_ALL. */
+	/* Once after each connection, and then each refresh_ms, SERF_MEMBERS_ALL: as it was at some
+	 * time after on_asking. Events that came between the two may be newer. */
+	void (*on_asking)(void *context);
 	void (*on_members)(void *context, enum serf_change change,
 		const struct serf_member *members, size_t count);
 	/* A user event of any name, hostile; payload is NULL when len is 0. */

@@ -101,9 +101,13 @@ static uint64_t add_own(struct serf *serf, enum serf_request_kind kind, const ch
 	return request->seq;
 }
 
+/* All members are asked for now. */
 static void expect_answers(struct serf *serf)
 {
 	int64_t now = clock_ms();
+
+	if (serf->config.on_asking)
+		serf->config.on_asking(serf->config.context);
 
 	serf->answer_by = now + serf->config.answer_ms;
 	serf->refresh_at = now + serf->config.refresh_ms;

@@ -7,7 +7,9 @@ declare -A serf_pid serf_address
 serf_agent() { # name address [option...]
 	local name=$1 address=$2
 	shift 2
-	exec serf agent -node="$name" -bind="$address:7946" -rpc-addr="$address:7373" -profile=local \
+	# Not the profile "local": it sends each change twice, so that one in twenty reaches a host of four with the next
+	# comparison of all only, up to 15 s later.
+	exec serf agent -node="$name" -bind="$address:7946" -rpc-addr="$address:7373" \
 		-log-level=warn -retry-interval=1s "$@"
 }
 

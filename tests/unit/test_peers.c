@@ -98,6 +98,11 @@ static void test_who_is_missing_has_failed(void **state)
 	(void)state;
 	join();
 	uint64_t round = peers_begin_round(peers);
+	peer = other();
+	assert_true(peers_put_listed(peers, round, &peer));
+	assert_int_equal(peers_end_round(peers, round, &gone), 0);
+	free(steal(&gone));
+	round = peers_begin_round(peers);
 	assert_int_equal(peers_end_round(peers, round, &gone), 1);
 	assert_string_equal(gone[0], OTHER_UUID);
 	assert_true(peers_find(peers, OTHER_UUID, &peer));
@@ -105,6 +110,30 @@ static void test_who_is_missing_has_failed(void **state)
 	assert_false(peers_is_believed(peers, OTHER_UUID));
 	/* It is told once. */
 	assert_int_equal(peers_end_round(peers, round, &again), 0);
+}
+
+/* serf answers with what was, while an event that is newer came before the answer. */
+static void test_an_event_beats_an_older_list(void **state)
+{
+	cleanup_free char(*gone)[UUID_TEXT_SIZE] = NULL;
+	struct peer before = other(), peer = other(), found;
+
+	(void)state;
+	str_copy(before.server, sizeof(before.server), "127.0.0.1:1");
+	assert_true(peers_put(peers, &before));
+	uint64_t round = peers_begin_round(peers);
+	join();
+	assert_false(peers_put_listed(peers, round, &before));
+	assert_true(peers_find(peers, OTHER_UUID, &found));
+	assert_string_equal(found.server, peer.server);
+	assert_true(peers_is_believed(peers, OTHER_UUID));
+	/* Neither does it fail when the list did not know it at all. */
+	assert_int_equal(peers_end_round(peers, round, &gone), 0);
+	assert_true(peers_is_believed(peers, OTHER_UUID));
+	/* The next list counts again. */
+	round = peers_begin_round(peers);
+	assert_true(peers_put_listed(peers, round, &before));
+	assert_false(peers_is_believed(peers, OTHER_UUID));
 }
 
 static void test_this_host_is_none(void **state)
@@ -199,6 +228,7 @@ int main(void)
 		TEST(test_addresses),
 		TEST(test_who_stays_keeps_what_was_found),
 		TEST(test_who_is_missing_has_failed),
+		TEST(test_an_event_beats_an_older_list),
 		TEST(test_this_host_is_none),
 		TEST(test_one_uuid_two_members),
 		TEST(test_old_ones_need_permission),
