@@ -9,7 +9,6 @@
 
 #include "base/str.h"
 
-#define ASK_MS         5000  /* QEMU is only told something, or libvirt asked */
 #define SHOW_MS        900   /* a reader waits */
 #define CPUS_MS        20000 /* the lock manager releases or takes leases */
 #define DESTROY_MS     60000 /* libvirt gives QEMU 10 s after SIGTERM, more with host devices */
@@ -17,23 +16,9 @@
 #define START_ATTEMPTS 3
 #define START_MS       120000 /* QEMU may have much memory to prepare; the lock manager may hang */
 
-/* What the thread works on and with; it is freed by whoever has it last. */
-struct control {
-	const char *what; /* "pausing" */
-	const char *hint; /* when there is no answer; NULL: what helps against a QEMU that hangs */
-	int (*call)(virDomainPtr domain, struct control *control);
-	unsigned timeout_ms, flags;
-	char *key, *uri, *xml;   /* of metadata */
-	char *text, **answer;    /* what is asked for; where the caller wants it, or NULL */
-	enum error_code silence; /* when there is no answer; 0: ERR_HYPERVISOR */
-	struct hypervisor *hypervisor;
-	char uuid[UUID_TEXT_SIZE];
-	struct error err;
-};
-
 static void control_free(void *argument)
 {
-	struct control *control = argument;
+	struct domain_control *control = argument;
 
 	hypervisor_unref(control->hypervisor);
 	free(control->key);
@@ -45,7 +30,7 @@ static void control_free(void *argument)
 
 static void control_run(void *argument)
 {
-	struct control *control = argument;
+	struct domain_control *control = argument;
 	cleanup_domain virDomainPtr domain =
 		hypervisor_domain(control->hypervisor, control->uuid, &control->err);
 
@@ -53,11 +38,10 @@ static void control_run(void *argument)
 		libvirt_error(&control->err, "%s VM %s", control->what, control->uuid);
 }
 
-/* Makes the call that `wanted` describes; its strings are taken over. */
-static int control_domain(struct hypervisor *hypervisor, const char *uuid,
-	const struct control *wanted, struct error *err)
+int domain_control(struct hypervisor *hypervisor, const char *uuid,
+	const struct domain_control *wanted, struct error *err)
 {
-	struct control *control = xmemdup(wanted, sizeof(*wanted));
+	struct domain_control *control = xmemdup(wanted, sizeof(*wanted));
 
 	control->hypervisor = hypervisor_ref(hypervisor);
 	str_copy(control->uuid, sizeof(control->uuid), uuid);
@@ -76,12 +60,14 @@ static int control_domain(struct hypervisor *hypervisor, const char *uuid,
 		result = -1;
 	} else if (wanted->answer) {
 		*wanted->answer = steal(&control->text);
+	} else if (wanted->job_answer) {
+		*wanted->job_answer = control->job;
 	}
 	control_free(control);
 	return result;
 }
 
-static int call_xml(virDomainPtr domain, struct control *control)
+static int call_xml(virDomainPtr domain, struct domain_control *control)
 {
 	control->text = libvirt.virDomainGetXMLDesc(domain, control->flags);
 	return control->text ? 0 : -1;
@@ -92,8 +78,8 @@ static char *read_xml(struct hypervisor *hypervisor, const char *uuid, bool live
 {
 	char *xml = NULL;
 
-	control_domain(hypervisor, uuid,
-		&(struct control){
+	domain_control(hypervisor, uuid,
+		&(struct domain_control){
 			.what = "reading the definition of",
 			.hint = "libvirt is starting it, or hangs",
 			.call = call_xml,
@@ -109,7 +95,7 @@ static char *read_xml(struct hypervisor *hypervisor, const char *uuid, bool live
 char *hypervisor_get_xml(
 	struct hypervisor *hypervisor, const char *uuid, bool live, struct error *err)
 {
-	return read_xml(hypervisor, uuid, live, ASK_MS, err);
+	return read_xml(hypervisor, uuid, live, DOMAIN_ASK_MS, err);
 }
 
 char *hypervisor_show_xml(
@@ -118,7 +104,7 @@ char *hypervisor_show_xml(
 	return read_xml(hypervisor, uuid, live, SHOW_MS, err);
 }
 
-static int call_create(virDomainPtr domain, struct control *control)
+static int call_create(virDomainPtr domain, struct domain_control *control)
 {
 	return libvirt.virDomainCreateWithFlags(domain, control->flags);
 }
@@ -132,7 +118,7 @@ static bool has_lost_port(const struct error *err)
 int hypervisor_boot(
 	struct hypervisor *hypervisor, const char *uuid, bool start_paused, struct error *err)
 {
-	const struct control start = {
+	const struct domain_control start = {
 		.what = "starting",
 		.hint = "it may still start; libvirt or its lock manager may hang",
 		.call = call_create,
@@ -141,7 +127,7 @@ int hypervisor_boot(
 	};
 	int attempts = START_ATTEMPTS;
 
-	while (control_domain(hypervisor, uuid, &start, err) < 0) {
+	while (domain_control(hypervisor, uuid, &start, err) < 0) {
 		if (--attempts == 0 || !has_lost_port(err))
 			return -1;
 		error_clear(err);
@@ -149,25 +135,25 @@ int hypervisor_boot(
 	return 0;
 }
 
-static int call_shutdown(virDomainPtr domain, struct control *control)
+static int call_shutdown(virDomainPtr domain, struct domain_control *control)
 {
 	return libvirt.virDomainShutdownFlags(domain, control->flags);
 }
 
 int hypervisor_shutdown(struct hypervisor *hypervisor, const char *uuid, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){
+	return domain_control(hypervisor, uuid,
+		&(struct domain_control){
 			.what = "asking for shutdown of",
 			.call = call_shutdown,
-			.timeout_ms = ASK_MS,
+			.timeout_ms = DOMAIN_ASK_MS,
 			.flags = hypervisor_qemu_flags(
 				hypervisor, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN),
 		},
 		err);
 }
 
-static int call_destroy(virDomainPtr domain, struct control *control)
+static int call_destroy(virDomainPtr domain, struct domain_control *control)
 {
 	return libvirt.virDomainDestroyFlags(domain, control->flags);
 }
@@ -175,8 +161,8 @@ static int call_destroy(virDomainPtr domain, struct control *control)
 int hypervisor_destroy(
 	struct hypervisor *hypervisor, const char *uuid, bool graceful, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){
+	return domain_control(hypervisor, uuid,
+		&(struct domain_control){
 			.what = "stopping",
 			.call = call_destroy,
 			.timeout_ms = DESTROY_MS,
@@ -185,7 +171,7 @@ int hypervisor_destroy(
 		err);
 }
 
-static int call_suspend(virDomainPtr domain, struct control *control)
+static int call_suspend(virDomainPtr domain, struct domain_control *control)
 {
 	(void)control;
 	return libvirt.virDomainSuspend(domain);
@@ -193,8 +179,8 @@ static int call_suspend(virDomainPtr domain, struct control *control)
 
 int hypervisor_suspend(struct hypervisor *hypervisor, const char *uuid, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){
+	return domain_control(hypervisor, uuid,
+		&(struct domain_control){
 			.what = "pausing",
 			.call = call_suspend,
 			.timeout_ms = CPUS_MS,
@@ -202,7 +188,7 @@ int hypervisor_suspend(struct hypervisor *hypervisor, const char *uuid, struct e
 		err);
 }
 
-static int call_resume(virDomainPtr domain, struct control *control)
+static int call_resume(virDomainPtr domain, struct domain_control *control)
 {
 	(void)control;
 	return libvirt.virDomainResume(domain);
@@ -210,8 +196,8 @@ static int call_resume(virDomainPtr domain, struct control *control)
 
 int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){
+	return domain_control(hypervisor, uuid,
+		&(struct domain_control){
 			.what = "resuming",
 			.call = call_resume,
 			.timeout_ms = CPUS_MS,
@@ -219,12 +205,12 @@ int hypervisor_resume(struct hypervisor *hypervisor, const char *uuid, struct er
 		err);
 }
 
-static int call_reboot(virDomainPtr domain, struct control *control)
+static int call_reboot(virDomainPtr domain, struct domain_control *control)
 {
 	return libvirt.virDomainReboot(domain, control->flags);
 }
 
-static int call_reset(virDomainPtr domain, struct control *control)
+static int call_reset(virDomainPtr domain, struct domain_control *control)
 {
 	(void)control;
 	return libvirt.virDomainReset(domain, 0);
@@ -233,15 +219,15 @@ static int call_reset(virDomainPtr domain, struct control *control)
 int hypervisor_reboot(
 	struct hypervisor *hypervisor, const char *uuid, bool reset, struct error *err)
 {
-	struct control wanted = {.timeout_ms = ASK_MS};
+	struct domain_control wanted = {.timeout_ms = DOMAIN_ASK_MS};
 
 	wanted.what = reset ? "resetting" : "asking for reboot of";
 	wanted.call = reset ? call_reset : call_reboot;
 	wanted.flags = hypervisor_qemu_flags(hypervisor, VIR_DOMAIN_REBOOT_ACPI_POWER_BTN);
-	return control_domain(hypervisor, uuid, &wanted, err);
+	return domain_control(hypervisor, uuid, &wanted, err);
 }
 
-static int call_metadata(virDomainPtr domain, struct control *control)
+static int call_metadata(virDomainPtr domain, struct domain_control *control)
 {
 	return libvirt.virDomainSetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT, control->xml,
 		control->key, control->uri, VIR_DOMAIN_AFFECT_CONFIG);
@@ -250,8 +236,8 @@ static int call_metadata(virDomainPtr domain, struct control *control)
 int hypervisor_set_metadata(struct hypervisor *hypervisor, const char *uuid, const char *key,
 	const char *uri, const char *xml, struct error *err)
 {
-	return control_domain(hypervisor, uuid,
-		&(struct control){.what = "writing metadata of",
+	return domain_control(hypervisor, uuid,
+		&(struct domain_control){.what = "writing metadata of",
 			.call = call_metadata,
 			.timeout_ms = METADATA_MS,
 			.key = xstrdup(key),

@@ -5,6 +5,7 @@
 
 #include "hypervisor/hypervisor.h"
 #include "hypervisor/libvirt_load.h"
+#include "hypervisor/migrate.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -55,6 +56,28 @@ virConnectPtr hypervisor_connection(struct hypervisor *hypervisor, struct error 
 /* A domain for the caller (cleanup_domain), or NULL with ERR_NOT_FOUND and so on. */
 virDomainPtr hypervisor_domain(struct hypervisor *hypervisor, const char *uuid, struct error *err);
 
+#define DOMAIN_ASK_MS 5000 /* for a call that QEMU is only told, or libvirt asked */
+
+/* A call about one domain in a thread of its own, and all that it works on and with: freed by
+ * whoever has it last. */
+struct domain_control {
+	const char *what; /* "pausing" */
+	const char *hint; /* when there is no answer; NULL: what helps against a QEMU that hangs */
+	/* -1: libvirt's error is reported, unless control->err says it better. */
+	int (*call)(virDomainPtr domain, struct domain_control *control);
+	unsigned timeout_ms, flags;
+	char *key, *uri, *xml; /* of metadata */
+	char *text, **answer;  /* what is asked for; where the caller wants it, or NULL */
+	struct hypervisor_job job, *job_answer; /* the same */
+	enum error_code silence;                /* when there is no answer; 0: ERR_HYPERVISOR */
+	struct hypervisor *hypervisor;
+	char uuid[UUID_TEXT_SIZE];
+	struct error err;
+};
+/* Makes the call that `wanted` describes; its strings are taken over. */
+int domain_control(struct hypervisor *hypervisor, const char *uuid,
+	const struct domain_control *wanted, struct error *err);
+
 /* The flags that name what QEMU has; libvirt's test driver refuses any. */
 unsigned hypervisor_qemu_flags(const struct hypervisor *hypervisor, unsigned flags);
 
@@ -64,5 +87,8 @@ enum runstate runstate_from_libvirt(int state, int reason);
 /* Reads what libvirt measured of one domain into stats, which is zeroed but for the UUID. */
 void stats_from_params(
 	struct domain_stats *stats, bool active, const virTypedParameter *params, int count);
+
+/* A field as a count: 0 when it is missing, negative or no whole number. */
+uint64_t params_get_count(const virTypedParameter *params, int count, const char *field);
 
 #endif

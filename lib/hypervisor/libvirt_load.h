@@ -21,6 +21,7 @@
 /* clang-format off */
 #define LIBVIRT_FUNCTIONS(X) \
 	X(virConnectClose) \
+	X(virConnectCompareHypervisorCPU) \
 	X(virConnectDomainEventDeregisterAny) \
 	X(virConnectDomainEventRegisterAny) \
 	X(virConnectDomainXMLToNative) \
@@ -30,12 +31,14 @@
 	X(virConnectGetLibVersion) \
 	X(virConnectGetSysinfo) \
 	X(virConnectGetVersion) \
+	X(virConnectIsAlive) \
 	X(virConnectListAllDomains) \
 	X(virConnectOpen) \
 	X(virConnectRef) \
 	X(virConnectRegisterCloseCallback) \
 	X(virConnectSetKeepAlive) \
 	X(virConnectUnregisterCloseCallback) \
+	X(virDomainAbortJob) \
 	X(virDomainAttachDeviceFlags) \
 	X(virDomainCreateWithFlags) \
 	X(virDomainCreateXML) \
@@ -44,7 +47,9 @@
 	X(virDomainDetachDeviceFlags) \
 	X(virDomainFree) \
 	X(virDomainGetAutostart) \
+	X(virDomainGetConnect) \
 	X(virDomainGetID) \
+	X(virDomainGetJobStats) \
 	X(virDomainGetName) \
 	X(virDomainGetState) \
 	X(virDomainGetUUIDString) \
@@ -54,6 +59,7 @@
 	X(virDomainIsPersistent) \
 	X(virDomainListGetStats) \
 	X(virDomainLookupByUUIDString) \
+	X(virDomainMigrateToURI3) \
 	X(virDomainReboot) \
 	X(virDomainReset) \
 	X(virDomainResume) \
@@ -76,7 +82,8 @@
 	X(virNodeGetCPUStats) \
 	X(virNodeGetFreeMemory) \
 	X(virNodeGetInfo) \
-	X(virSetErrorFunc)
+	X(virSetErrorFunc) \
+	X(virTypedParamsFree)
 /* clang-format on */
 
 struct libvirt {

@@ -63,6 +63,14 @@ static uint64_t number(const virTypedParameter *param)
 	}
 }
 
+uint64_t params_get_count(const virTypedParameter *params, int count, const char *field)
+{
+	for (int i = 0; i < count; i++)
+		if (str_equal(params[i].field, field))
+			return number(&params[i]);
+	return 0;
+}
+
 static int64_t signed_number(const virTypedParameter *param)
 {
 	uint64_t value = number(param);

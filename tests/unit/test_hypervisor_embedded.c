@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "hypervisor/embedded.h"
+#include "hypervisor/migrate.h"
 #include "hypervisor_fixture.h"
 
 #include <pwd.h>
@@ -21,6 +22,10 @@
 	"<domain type='qemu'><name>" uuid "</name><uuid>" uuid "</uuid>"                      \
 	"<memory unit='MiB'>16</memory><os><type>hvm</type></os><features><acpi/></features>" \
 	"</domain>"
+
+#define CPU(model)                                                                           \
+	"<domain type='qemu'><os><type arch='x86_64' machine='pc'>hvm</type></os><cpu mode=" \
+	"'custom'><model>" model "</model></cpu></domain>"
 
 /* In a child: what is not so ends it, with the reason. */
 #define check(condition)                                                                \
@@ -65,6 +70,31 @@ static pid_t qemu_pid(const char *root, const char *uuid)
 	return file && fscanf(file, "%d", &pid) == 1 ? pid : 0;
 }
 
+/* What there is of migration without another host; a CPU that QEMU has, and one that it has not. */
+static void no_migration(struct hypervisor *hypervisor)
+{
+	const struct hypervisor_migration migration = {
+		.uuid = VM_A, .target_uri = "qemu+tcp://127.0.0.1/system", .live = true};
+	struct hypervisor_job job;
+	cleanup_free char *xml = hypervisor_get_migratable_xml(hypervisor, VM_A, &err);
+
+	check(xml && strstr(xml, VM_A));
+	check(hypervisor_check_cpu(hypervisor, xml, &err) == 0);
+	check(hypervisor_get_job(hypervisor, VM_A, &job, &err) == 0);
+	check(job.kind == HYPERVISOR_JOB_NONE);
+	check(hypervisor_get_ended_job(hypervisor, VM_A, &job, &err) == 0);
+	check(job.kind == HYPERVISOR_JOB_NONE && job.total == 0);
+	check(hypervisor_abort_job(hypervisor, VM_A, &err) == -1 && err.code == ERR_STATE);
+	error_clear(&err);
+	check(hypervisor_migrate(hypervisor, &migration, &err) == -1);
+	check(err.code == ERR_UNSUPPORTED);
+	error_clear(&err);
+	check(hypervisor_check_cpu(hypervisor, CPU("qemu64"), &err) == 0);
+	check(hypervisor_check_cpu(hypervisor, CPU("it's none"), &err) == -1);
+	check(err.code == ERR_UNSUPPORTED && strstr(err.message, "it's none"));
+	error_clear(&err);
+}
+
 static void life(const char *root)
 {
 	struct hypervisor *hypervisor = start_embedded(root);
@@ -98,6 +128,7 @@ static void life(const char *root)
 	check(hypervisor_collect_one(hypervisor, VM_A, &stats, &err) == 0);
 	check(stats.runstate == RUNSTATE_RUNNING && stats.complete);
 	check(stats.cpu_time_ns > 0 && stats.memory_rss_kib > 1024);
+	no_migration(hypervisor);
 	check(hypervisor_shutdown(hypervisor, VM_A, &err) == 0); /* nobody in there answers it */
 	check(hypervisor_reboot(hypervisor, VM_A, true, &err) == 0);
 	check(hypervisor_set_metadata(hypervisor, VM_A, "data-op", "virtx-op-VmBoot",
