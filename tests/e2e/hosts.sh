@@ -128,10 +128,11 @@ host_stop_all() { # host
 		[ ${#pids[@]} -eq 0 ] || kill -9 "${pids[@]}" 2>/dev/null
 	done
 	kill -9 "${host_pid[$1]}" 2>/dev/null
+	# bash says which of its children were killed while it waits for another.
 	for pid in "${host_pid[$1]}" ${virtxd_pid[$1]:-} ${serf_pid[$1]:-} ${sanlock_pid[$1]:-} \
 		${host_libvirtd_pid[$1]:-} ${host_virtlogd_pid[$1]:-}; do
-		wait "$pid" 2>/dev/null
-	done
+		wait "$pid"
+	done 2>/dev/null
 }
 host_kill() { # host
 	host_stop_all "$1"
@@ -173,6 +174,22 @@ beats_on() { # host vm
 	[ -n "$last" ] && wait_for 10 beat_is_after "$last" "$1" "$2"
 }
 beat_is_after() { [ "$(beats "$2" "$3")" -gt "$1" ]; }
+
+# Watches the heartbeat through a move: beats_watch VM, beats_watched; then $beats_pause in ms, $beats_missing.
+beats_watch() { # vm
+	local host logs=()
+	for host in "${hosts[@]}"; do logs+=("$work/$host/state/console/$1.log"); done
+	tests/e2e/beats.py "${logs[@]}" >"$work/beats" &
+	beats_pid=$!
+	wait_for 10 test -s "$work/beats"
+}
+beats_watched() {
+	kill "$beats_pid"
+	wait "$beats_pid"
+	beats_seen=$(tail -n 1 "$work/beats" | jq .beats)
+	beats_pause=$(tail -n 1 "$work/beats" | jq .pause)
+	beats_missing=$(tail -n 1 "$work/beats" | jq .missing)
+}
 
 # Hosts that have a QEMU of a VM, each as often as it has.
 copies() { # vm
