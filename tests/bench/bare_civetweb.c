@@ -9,29 +9,38 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *answer;
-static size_t answer_len;
+struct answer {
+	char *data;
+	size_t len;
+};
+
+/* The second one says that the connection ends, as clients that asked for that want to hear it. */
+static struct answer answers[2];
 
 static int handle(struct mg_connection *connection, void *context)
 {
+	const char *wanted = mg_get_header(connection, "Connection");
+	const struct answer *answer = &answers[wanted && strcmp(wanted, "close") == 0];
+
 	(void)context;
-	mg_write(connection, answer, answer_len);
+	mg_write(connection, answer->data, answer->len);
 	return 200;
 }
 
-static void make_answer(size_t bytes)
+static void make_answer(struct answer *answer, size_t bytes, const char *header)
 {
-	char head[128];
+	char head[160];
 	int head_len = snprintf(head, sizeof(head),
-		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-		bytes);
+		"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+		"%zu\r\n%s\r\n",
+		bytes, header);
 
-	answer_len = (size_t)head_len + bytes;
-	answer = malloc(answer_len);
-	if (!answer)
+	answer->len = (size_t)head_len + bytes;
+	answer->data = malloc(answer->len);
+	if (!answer->data)
 		exit(1);
-	memset(answer, '1', answer_len);
-	memcpy(answer, head, (size_t)head_len);
+	memset(answer->data, '1', answer->len);
+	memcpy(answer->data, head, (size_t)head_len);
 }
 
 int main(int argc, char **argv)
@@ -48,7 +57,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	snprintf(address, sizeof(address), "127.0.0.1:%s", argv[1]);
-	make_answer(strtoul(argv[2], NULL, 10));
+	make_answer(&answers[0], strtoul(argv[2], NULL, 10), "");
+	make_answer(&answers[1], strtoul(argv[2], NULL, 10), "Connection: close\r\n");
 	mg_init_library(0);
 	context = mg_start(&callbacks, NULL, options);
 	if (!context) {

@@ -2,17 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Figures of storage and leases, for tests/bench/run: each beside what it cannot be faster than.
 
-now_ns() { date +%s%N; }
-# Runs a command N times with the number as its last argument: ms each.
-each_ms() { # n command...
-	local start i n=$1
-	shift
-	start=$(now_ns)
-	for i in $(seq "$n"); do "$@" "$i" >>"$work/bench.out" 2>&1 || echo "# $* $i failed" >&2; done
-	awk -v ns=$(($(now_ns) - start)) -v n="$n" 'BEGIN {printf "%.1f", ns / n / 1e6}'
-}
-median() { sort -n | awk '{line[NR] = $1} END {print line[int((NR + 1) / 2)]}'; }
-
 # Create and delete of a VM with a thin 10 GiB image, beside the bare image.
 thin_create() { create_vm < <(definition "thin-$1" 16 "$(disk "thin-$1/os.qcow2" 0 0 1 1 10240)") && echo "$vm" >"$work/thin-$1"; }
 thin_delete() {
@@ -107,6 +96,12 @@ bench_leases() {
 }
 
 bench_storage() {
+	row_head
+	bench_disks || return 1
+	[ "$(id -u)" -ne 0 ] || { . tests/e2e/sanlock.sh && bench_leases; }
+}
+
+bench_disks() {
 	state=$work/store
 	mkdir -p "$work/bin"
 	cat >"$work/bin/qemu-img" <<-EOF
