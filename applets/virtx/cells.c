@@ -154,6 +154,17 @@ void cell_custom(const struct cell *cell, struct printbuf *out)
 		buf_format(out, "%s=%s", name, json_text_at(field, "value"));
 }
 
+/* Of a host: "active", "active,drained". */
+void cell_cstate(const struct cell *cell, struct printbuf *out)
+{
+	struct json_object *cstate = json_at(cell->value, "cstate");
+
+	if (cstate)
+		buf_text(out, enum_name(&cstate_names, json_object_get_int(cstate)));
+	if (json_object_get_boolean(json_at(cell->value, "drained")))
+		buf_text(out, ",drained");
+}
+
 /* Of a cpudef: all the threads that it has; none when a number is no int16. */
 void cell_threads(const struct cell *cell, struct printbuf *out)
 {

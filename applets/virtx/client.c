@@ -19,6 +19,21 @@ void client_warn(struct client *client, const char *text)
 	fprintf(client->log, "virtx: warning: %s\n", safe);
 }
 
+void client_warn_unanswered(struct client *client, struct json_object *answer)
+{
+	struct json_object *list = json_at(answer, "unanswered");
+
+	if (!json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *host = json_object_array_get_idx(list, i);
+		cleanup_free char *text = xasprintf("host %s gave no answer: %s",
+			json_text_at(host, "name"), json_text_at(host, "detail"));
+
+		client_warn(client, text);
+	}
+}
+
 static void debug_text(struct client *client, const char *mark, const char *text)
 {
 	cleanup_free char *safe = text_escape(text);

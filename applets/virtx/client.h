@@ -49,6 +49,10 @@ int client_exchange(struct client *client, struct http_exchange *exchange, struc
 /* GET; the caller puts *answer, which is NULL for a `null`. */
 int client_get(struct client *client, const char *target, struct json_object *body,
 	struct json_object **answer, struct error *err);
+/* The operations of all hosts. */
+#define OPERATIONS_TARGET "/operations?all=true"
+/* Warns of each host that such an answer lacks. */
+void client_warn_unanswered(struct client *client, struct json_object *answer);
 /* The JSON of an answer. ERR_CONNECT when it is none. */
 int client_answer(
 	const struct http_exchange *exchange, struct json_object **answer, struct error *err);

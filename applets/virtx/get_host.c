@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* get host. */
 #include "command.h"
-#include "model/enums.h"
 
 static const struct column summary_columns[] = {
 	{"NAME", "def.name", cell_text, NULL},
@@ -19,7 +18,7 @@ static const struct column summary_columns[] = {
 	{"TSC_FREQ", "def.tscfreq", cell_hz, NULL},
 	{"FWVER", "def.sysinfo.version", cell_text, NULL},
 	{"FWDATE", "def.sysinfo.date", cell_text, NULL},
-	{"CSTATE", "cstate", cell_enum, &cstate_names},
+	{"CSTATE", "", cell_cstate, NULL},
 	{"LOCKID", "lockid", cell_number, NULL},
 	{NULL, NULL, NULL, NULL},
 };

@@ -34,7 +34,7 @@ static const struct column host_columns[] = {
 	{"THREADS", "fields.cpudef", cell_threads, NULL},
 	{"MEM_AVL_VM", "fields.memoryavailable", cell_mib, NULL},
 	{"HPG_AVL_VM", "fields.hpavailable", cell_mib, NULL},
-	{"CSTATE", "fields.cstate", cell_enum, &cstate_names},
+	{"CSTATE", "fields", cell_cstate, NULL},
 	{"AGE", "fields.ts", cell_age, NULL},
 	{NULL, NULL, NULL, NULL},
 };
@@ -42,7 +42,8 @@ static const struct column host_columns[] = {
 static const struct column operation_columns[] = {
 	{"ID", "id", cell_text, NULL},
 	{"KIND", "kind", cell_text, NULL},
-	{"VM", "name", cell_text, NULL},
+	{"NAME", "name", cell_text, NULL},
+	{"HOST", "host", cell_host, NULL},
 	{"STATE", "state", cell_text, NULL},
 	{"PROGRESS", "progress", cell_percent, NULL},
 	{"PHASE", "phase", cell_text, NULL},
@@ -67,6 +68,7 @@ static int print_list(struct client *client, const char *target, struct json_obj
 	}
 	if (client_get(client, target, body, &answer, err) < 0)
 		return -1;
+	client_warn_unanswered(client, answer);
 	results = json_object_new_array();
 	json_object_array_add(results, json_object_get(answer));
 	output_print(client, view, results);
@@ -157,7 +159,7 @@ static int run_list_host(struct client *client, struct error *err)
 
 static int run_list_operation(struct client *client, struct error *err)
 {
-	return print_list(client, "/operations?all=true", NULL, &operation_view, err);
+	return print_list(client, OPERATIONS_TARGET, NULL, &operation_view, err);
 }
 
 static const struct option_row vm_options[] = {
@@ -207,7 +209,7 @@ const struct command list_host_command = {
 const struct command list_operation_command = {
 	.name = "list operation",
 	.operands = "",
-	.summary = "List operations of the last 24 hours, the newest first",
+	.summary = "List operations of all hosts in the last 24 hours, the newest first",
 	.example = "virtx list operation",
 	.run = run_list_operation,
 };

@@ -16,7 +16,8 @@ static const struct view *view(const struct client *client)
 {
 	static const struct column columns[] = {
 		{"KIND", "kind", cell_text, NULL},
-		{"VM", "name", cell_text, NULL},
+		{"NAME", "name", cell_text, NULL},
+		{"HOST", "host", cell_host, NULL},
 		{"STATE", "state", cell_text, NULL},
 		{"PROGRESS", "progress", cell_percent, NULL},
 		{"PHASE", "phase", cell_text, NULL},

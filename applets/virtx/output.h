@@ -31,7 +31,7 @@ struct view {
 
 cell_writer cell_text, cell_number, cell_mib, cell_bytes, cell_kib_s, cell_mhz, cell_hz,
 	cell_percent, cell_age, cell_time, cell_enum, cell_host, cell_vlan, cell_custom,
-	cell_threads;
+	cell_threads, cell_cstate;
 
 /* Prints results (an array) in the format that was asked for: one result as itself, several as a
  * list. */

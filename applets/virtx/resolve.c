@@ -66,7 +66,7 @@ static char *pick(enum thing thing, struct json_object *items, const char *typed
 static char *look_up(struct client *client, enum thing thing, const char *typed, struct error *err)
 {
 	cleanup_json struct json_object *list = NULL;
-	const char *target = thing == THING_OPERATION ? "/operations?all=true" : things[thing].path;
+	const char *target = thing == THING_OPERATION ? OPERATIONS_TARGET : things[thing].path;
 
 	if (client_get(client, target, NULL, &list, err) < 0)
 		return NULL;

@@ -27,6 +27,7 @@ static void count_hosts(struct client *client, struct json_object *status, struc
 	cleanup_json struct json_object *answer = NULL;
 	struct json_object *items, *counts = json_add_object(status, "hosts");
 	size_t count = get_items(client, "/hosts", &answer, &items, err);
+	struct json_object *drained = json_add_array(status, "drained");
 	int64_t memory = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -35,6 +36,8 @@ static void count_hosts(struct client *client, struct json_object *status, struc
 		int64_t available = json_int_at(host, "fields.memoryavailable");
 
 		count_state(counts, enum_name(&cstate_names, (int)cstate));
+		if (json_object_get_boolean(json_at(host, "fields.drained")))
+			json_append_string(drained, json_text_at(host, "fields.name"));
 		/* An int32 by contract, and negative when more was promised than there is. */
 		if (cstate == CSTATE_ACTIVE && available > 0 && available <= INT32_MAX)
 			memory += available;
@@ -67,11 +70,12 @@ static void add_operations(struct client *client, struct json_object *status, st
 {
 	cleanup_json struct json_object *answer = NULL;
 	struct json_object *items, *running = json_add_array(status, "operations");
-	size_t count = get_items(client, "/operations?all=true", &answer, &items, err);
+	size_t count = get_items(client, OPERATIONS_TARGET, &answer, &items, err);
 
 	/* Servers of another implementation have none. */
 	if (err->code == ERR_NOT_FOUND)
 		error_clear(err);
+	client_warn_unanswered(client, answer);
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *operation = json_object_array_get_idx(items, i);
 
@@ -89,7 +93,7 @@ static void cell_counts(const struct cell *cell, struct printbuf *out)
 		buf_text(out, "none");
 }
 
-static void cell_conflicts(const struct cell *cell, struct printbuf *out)
+static void cell_list(const struct cell *cell, struct printbuf *out)
 {
 	for (size_t i = 0; i < json_object_array_length(cell->value); i++)
 		buf_format(out, "%s%s", i ? ", " : "",
@@ -113,9 +117,10 @@ static void cell_operations(const struct cell *cell, struct printbuf *out)
 
 static const struct column status_columns[] = {
 	{"HOSTS", "hosts", cell_counts, NULL},
+	{"DRAINED", "drained", cell_list, NULL},
 	{"MEM_AVL_VM", "memoryavailable", cell_mib, NULL},
 	{"VMS", "vms", cell_counts, NULL},
-	{"CONFLICTS", "conflicts", cell_conflicts, NULL},
+	{"CONFLICTS", "conflicts", cell_list, NULL},
 	{"OPERATIONS", "operations", cell_operations, NULL},
 	{NULL, NULL, NULL, NULL},
 };
@@ -168,7 +173,8 @@ const struct command status_command = {
 	.name = "status",
 	.operands = "",
 	.summary = "The cluster at a glance",
-	.details = "Hosts and VMs by state, VMs that two hosts claim, operations that run.",
+	.details = "Hosts and VMs by state, drained hosts, VMs that two hosts claim, operations "
+		   "that run.",
 	.example = "virtx status",
 	.run = run_status,
 };

@@ -15,34 +15,14 @@
 #include "vm_disks.h"
 #include "vm_ops.h"
 
-/* A parameter that is misspelt must not make the VM that was only to be checked. */
-static int read_query(const struct call *call, bool *dry_run, struct error *err)
-{
-	const char *position = call->request->query;
-
-	*dry_run = false;
-	for (;;) {
-		cleanup_free char *name = NULL, *value = NULL;
-		int status = http_query_next(&position, &name, &value, err);
-
-		if (status <= 0)
-			return status;
-		if (!str_equal(name, "dry_run"))
-			return error_set(err, ERR_INVALID,
-				"there is no query parameter \"%.64s\" here", name);
-		if (!str_parse_bool(value, dry_run))
-			return error_set(
-				err, ERR_INVALID, "dry_run: true or false, not %.64s", value);
-	}
-}
-
 /* The definition and its host, as text may say them; nothing is checked against this host yet. */
 static int read_request(struct call *call, struct intent *intent, bool *dry_run, struct error *err)
 {
 	struct json_object *def = NULL;
 	cleanup_free char *host = NULL;
 
-	if (read_query(call, dry_run, err) || json_get_object(call->body, "vmdef", "", &def, err) ||
+	if (call_read_switch(call, "dry_run", dry_run, err) ||
+		json_get_object(call->body, "vmdef", "", &def, err) ||
 		json_get_string(call->body, "host", "", &host, err))
 		return -1;
 	if (vm_ops_check_host(call, host, err))

@@ -161,6 +161,7 @@ static int learn_host(struct daemon *daemon, struct error *err)
 	if (hypervisor_get_caps(daemon->hypervisor, &daemon->caps, &why) < 0)
 		log_warning("capabilities of libvirt not read", "reason", why.message);
 	choose_virt_type(daemon);
+	operations_set_host(daemon->operations, daemon->host_uuid);
 	return 0;
 }
 

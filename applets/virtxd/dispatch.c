@@ -6,6 +6,7 @@
  * is checked here, so that no handler forgets it.
  */
 #include "access.h"
+#include "ask_hosts.h"
 #include "background.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -132,6 +133,17 @@ static int find_target(struct call *call, struct error *err)
 	return note_owner(call, uuid);
 }
 
+/* An operation of another host is one whose begin went through here, or one that others know. A
+ * host asks for our own only. */
+static void find_operation(struct call *call)
+{
+	struct daemon *daemon = call->daemon;
+
+	if (!forward_find_operation(daemon->forward, call->id, call->elsewhere) &&
+		!operations_has(daemon->operations, call->id) && !call->peer[0])
+		ask_hosts_for_operation(daemon, call->id, call->elsewhere);
+}
+
 static int find_subject(struct call *call, struct error *err)
 {
 	struct inventory *inventory = call->daemon->inventory;
@@ -151,7 +163,7 @@ static int find_subject(struct call *call, struct error *err)
 		return call->route->flags & ROUTE_OWNER ? note_owner(call, call->host) : 0;
 	}
 	if (call->route->flags & ROUTE_OPERATION)
-		forward_find_operation(call->daemon->forward, call->id, call->elsewhere);
+		find_operation(call);
 	return call->route->flags & ROUTE_TARGET ? find_target(call, err) : 0;
 }
 
@@ -232,7 +244,8 @@ static bool is_elsewhere(struct daemon *daemon, const struct route *route, const
 	char host[UUID_TEXT_SIZE];
 
 	if (route->flags & ROUTE_OPERATION)
-		return forward_find_operation(daemon->forward, id, host);
+		return forward_find_operation(daemon->forward, id, host) ||
+		       !operations_has(daemon->operations, id);
 	if (!daemon->forward || !(route->flags & ROUTE_OWNER))
 		return false;
 	if (route->flags & ROUTE_VM)
@@ -252,9 +265,30 @@ enum http_class routes_classify(void *daemon, const struct http_request *request
 		return HTTP_FAST;
 	if (route->flags & ROUTE_LONG)
 		return HTTP_LONG;
-	if (is_elsewhere(daemon, route, id))
+	if (is_elsewhere(daemon, route, id) ||
+		(route->flags & ROUTE_ALL && strstr(request->query, "all")))
 		return HTTP_REMOTE;
 	return route->flags & ROUTE_FAST ? HTTP_FAST : HTTP_SLOW;
+}
+
+int call_read_switch(const struct call *call, const char *name, bool *value, struct error *err)
+{
+	const char *position = call->request->query;
+
+	*value = false;
+	for (;;) {
+		cleanup_free char *given = NULL, *text = NULL;
+		int status = http_query_next(&position, &given, &text, err);
+
+		if (status <= 0)
+			return status;
+		if (!str_equal(given, name))
+			return error_set(err, ERR_INVALID,
+				"there is no query parameter \"%.64s\" here", given);
+		if (!str_parse_bool(text, value))
+			return error_set(
+				err, ERR_INVALID, "%s: true or false, not %.64s", name, text);
+	}
 }
 
 int call_answer_json(struct call *call, int status, struct json_object *json)

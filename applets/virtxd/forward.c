@@ -264,12 +264,19 @@ static char *ask(struct forward *forward, const char *host, struct http_exchange
 	return body;
 }
 
+char *forward_fetch_within(struct forward *forward, const char *host, const char *target,
+	unsigned timeout_ms, size_t *len, struct error *err)
+{
+	struct http_exchange exchange = {
+		.method = "GET", .target = target, .timeout_ms = timeout_ms};
+
+	return ask(forward, host, &exchange, len, err);
+}
+
 char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
 	struct error *err)
 {
-	struct http_exchange exchange = {.method = "GET", .target = target, .timeout_ms = SHORT_MS};
-
-	return ask(forward, host, &exchange, len, err);
+	return forward_fetch_within(forward, host, target, SHORT_MS, len, err);
 }
 
 char *forward_post(struct forward *forward, const char *host, const char *target, const char *body,
@@ -325,6 +332,15 @@ static int check_target(struct call *call, const char *host, struct peer *peer, 
 		peer->why[0] ? peer->why : "it was not asked yet");
 }
 
+void forward_note_operation(struct forward *forward, const char *id, const char *host)
+{
+	pthread_mutex_lock(&forward->lock);
+	struct begun *begun = &forward->begun[forward->next_begun++ % OPERATIONS];
+	str_copy(begun->id, sizeof(begun->id), id);
+	str_copy(begun->host, sizeof(begun->host), host);
+	pthread_mutex_unlock(&forward->lock);
+}
+
 /* What a client was told to ask about it asks us. */
 static void note_operation(
 	struct forward *forward, const struct http_exchange *exchange, const char *host)
@@ -336,11 +352,7 @@ static void note_operation(
 	if (exchange->status != 202 || !location || !str_starts_with(location, place) ||
 		!uuid_canonical(location + strlen(place), id))
 		return;
-	pthread_mutex_lock(&forward->lock);
-	struct begun *begun = &forward->begun[forward->next_begun++ % OPERATIONS];
-	memcpy(begun->id, id, sizeof(begun->id));
-	str_copy(begun->host, sizeof(begun->host), host);
-	pthread_mutex_unlock(&forward->lock);
+	forward_note_operation(forward, id, host);
 }
 
 bool forward_find_operation(

@@ -31,10 +31,12 @@ void forward_free(struct forward *forward);
 int forward_call(struct call *call, const char *host, struct error *err);
 
 /* Where an operation is that was begun by a request that went through here ("Prefer:
- * respond-async"); false when that is not known. The last 1,000 are remembered. forward may be
- * NULL. */
+ * respond-async") or that was noted; false when that is not known. The last 1,000 are remembered.
+ * forward may be NULL. */
 bool forward_find_operation(
 	struct forward *forward, const char *id, char host[static UUID_TEXT_SIZE]);
+
+void forward_note_operation(struct forward *forward, const char *id, const char *host);
 
 /*
  * Judges what a request says of itself: *sender is the UUID of the host that sent it, "" for an
@@ -54,6 +56,10 @@ int forward_probe(struct forward *forward, const struct peer *peer, struct error
  * caller frees it. NULL with err. */
 char *forward_fetch(struct forward *forward, const char *host, const char *target, size_t *len,
 	struct error *err);
+
+/* The same with a deadline of its own. */
+char *forward_fetch_within(struct forward *forward, const char *host, const char *target,
+	unsigned timeout_ms, size_t *len, struct error *err);
 
 /* POSTs JSON to a target of the host with that UUID, which is proven, and waits for at most 30 s:
  * the body of its answer, as above. What it refuses with a problem comes back in err as it is. */

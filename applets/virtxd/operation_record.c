@@ -32,14 +32,79 @@ void operation_free(struct operation *operation)
 	free(operation->name);
 	free(operation->key);
 	free(operation->fingerprint);
+	for (size_t i = 0; i < operation->n_left; i++) {
+		free(operation->left[i].name);
+		free(operation->left[i].detail);
+	}
+	free(operation->left);
 	free(operation);
 }
 
-struct json_object *operation_to_json(const struct operation *operation, bool own)
+void operation_add_left(struct operation *operation, const char *vm_uuid, const char *vm_name,
+	const struct error *why)
+{
+	if (operation->n_left == OPERATION_LEFT_MAX)
+		return;
+	operation->left =
+		xreallocarray(operation->left, operation->n_left + 1, sizeof(*operation->left));
+	struct operation_left *left = &operation->left[operation->n_left++];
+	*left = (struct operation_left){
+		.name = xstrdup(vm_name),
+		.detail = xstrdup(why->message),
+		.code = why->code,
+	};
+	(void)str_copy(left->vm, sizeof(left->vm), vm_uuid);
+}
+
+static void left_to_json(const struct operation *operation, struct json_object *json)
+{
+	struct json_object *list = json_add_array(json, "left");
+
+	for (size_t i = 0; i < operation->n_left; i++) {
+		const struct operation_left *left = &operation->left[i];
+		struct json_object *item = json_append_object(list);
+
+		json_add_string(item, "vm", left->vm);
+		json_add_string(item, "name", left->name);
+		json_add_string(item, "code", error_code_word(left->code));
+		json_add_string(item, "detail", left->detail);
+	}
+}
+
+static int left_from_json(struct json_object *json, struct operation *operation, struct error *err)
+{
+	struct json_object *list;
+	size_t count;
+
+	if (json_get_objects(json, "left", "", OPERATION_LEFT_MAX, &list, &count, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+		cleanup_free char *vm = NULL, *name = NULL, *code = NULL, *detail = NULL;
+		char uuid[UUID_TEXT_SIZE];
+		struct error why = {0};
+
+		if (json_get_string(item, "vm", "", &vm, err) ||
+			json_get_string(item, "name", "", &name, err) ||
+			json_get_string(item, "code", "", &code, err) ||
+			json_get_string(item, "detail", "", &detail, err))
+			return -1;
+		if (!uuid_canonical(vm, uuid))
+			return error_set(err, ERR_INVALID, "left: \"%.64s\" is no UUID", vm);
+		error_set(&why, error_code_parse(code), "%s", detail);
+		operation_add_left(operation, uuid, name, &why);
+	}
+	return 0;
+}
+
+struct json_object *operation_to_json(const struct operation *operation, const char *host)
 {
 	struct json_object *json = json_new_object();
+	bool own = !host;
 
 	json_add_string(json, "id", operation->id);
+	if (host)
+		json_add_string(json, "host", host);
 	json_add_string(json, "kind", operation->kind);
 	json_add_string(json, "vm", operation->vm);
 	json_add_string(json, "name", operation->name);
@@ -64,6 +129,7 @@ struct json_object *operation_to_json(const struct operation *operation, bool ow
 	} else {
 		json_object_object_add(json, "error", NULL);
 	}
+	left_to_json(operation, json);
 	if (own && operation->key) {
 		json_add_string(json, "key", operation->key);
 		json_add_string(json, "fingerprint", operation->fingerprint);
@@ -94,7 +160,8 @@ struct operation *operation_from_json(struct json_object *json)
 		json_get_string(error, "code", "", &code, &err) ||
 		json_get_string(error, "detail", "", &detail, &err) ||
 		json_get_string(error, "hint", "", &hint, &err) ||
-		!uuid_canonical(id, operation->id) || !uuid_canonical(vm, operation->vm)) {
+		left_from_json(json, operation, &err) || !uuid_canonical(id, operation->id) ||
+		!uuid_canonical(vm, operation->vm)) {
 		operation_free(operation);
 		return NULL;
 	}

@@ -14,6 +14,13 @@ enum operation_state {
 	OPERATION_CANCELLED
 };
 
+/* Something that it could not do. */
+struct operation_left {
+	char vm[UUID_TEXT_SIZE];
+	char *name, *detail;
+	enum error_code code;
+};
+
 struct operation {
 	struct operations *all;
 	char id[UUID_TEXT_SIZE];
@@ -27,6 +34,8 @@ struct operation {
 	bool committed, detached, interrupted;
 	int64_t start_ms, end_ms;
 	struct error error;
+	struct operation_left *left;
+	size_t n_left;
 	atomic_bool cancel;
 };
 
@@ -38,8 +47,13 @@ struct operation *operation_new(const char *kind, const char *vm_uuid, const cha
 	const struct operation_key *key);
 void operation_free(struct operation *operation);
 
-/* The object of the API; own: with what only the file needs. The caller puts it. */
-struct json_object *operation_to_json(const struct operation *operation, bool own);
+/* Adds what it could not do, unless there are OPERATION_LEFT_MAX. */
+void operation_add_left(struct operation *operation, const char *vm_uuid, const char *vm_name,
+	const struct error *why);
+
+/* The object of the API, which names its host; host NULL: with what only the file needs. The
+ * caller puts it. */
+struct json_object *operation_to_json(const struct operation *operation, const char *host);
 /* A record of the file; NULL when it is not one. */
 struct operation *operation_from_json(struct json_object *json);
 

@@ -17,6 +17,7 @@
 
 struct operations {
 	char *path;
+	char host[UUID_TEXT_SIZE];
 	pthread_mutex_t lock; /* the records */
 	pthread_cond_t ended;
 	struct operation **list; /* oldest first */
@@ -70,7 +71,8 @@ static struct json_object *records_to_json(struct operations *operations, bool o
 	struct json_object *items = json_add_array(json, "items");
 
 	for (size_t i = operations->count; i > 0; i--)
-		json_object_array_add(items, operation_to_json(operations->list[i - 1], own));
+		json_object_array_add(items,
+			operation_to_json(operations->list[i - 1], own ? NULL : operations->host));
 	return json;
 }
 
@@ -162,6 +164,11 @@ struct operations *operations_open(const char *state_dir, struct error *err)
 		return NULL;
 	}
 	return operations;
+}
+
+void operations_set_host(struct operations *operations, const char *host_uuid)
+{
+	(void)str_copy(operations->host, sizeof(operations->host), host_uuid);
 }
 
 void operations_close(struct operations *operations)
@@ -299,6 +306,14 @@ void operation_warn(struct operation *operation, const char *warning)
 	pthread_mutex_unlock(&operation->all->lock);
 }
 
+void operation_leave(struct operation *operation, const char *vm_uuid, const char *vm_name,
+	const struct error *why)
+{
+	pthread_mutex_lock(&operation->all->lock);
+	operation_add_left(operation, vm_uuid, vm_name, why);
+	pthread_mutex_unlock(&operation->all->lock);
+}
+
 void operation_commit(struct operation *operation)
 {
 	pthread_mutex_lock(&operation->all->lock);
@@ -374,12 +389,23 @@ static struct operation *find_id(struct operations *operations, const char *id, 
 	return NULL;
 }
 
+bool operations_has(struct operations *operations, const char *id)
+{
+	struct error ignored = {0};
+
+	pthread_mutex_lock(&operations->lock);
+	bool found = find_id(operations, id, &ignored);
+	pthread_mutex_unlock(&operations->lock);
+	return found;
+}
+
 struct json_object *operation_find_json(
 	struct operations *operations, const char *id, struct error *err)
 {
 	pthread_mutex_lock(&operations->lock);
 	const struct operation *operation = find_id(operations, id, err);
-	struct json_object *json = operation ? operation_to_json(operation, false) : NULL;
+	struct json_object *json =
+		operation ? operation_to_json(operation, operations->host) : NULL;
 	pthread_mutex_unlock(&operations->lock);
 	return json;
 }

@@ -18,9 +18,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OPERATIONS_MAX    1000
-#define OPERATIONS_AGE_MS (24 * 3600 * INT64_C(1000))
-#define OPERATION_KEY_MAX 255 /* bytes of an Idempotency-Key */
+#define OPERATIONS_MAX     1000
+#define OPERATIONS_AGE_MS  (24 * 3600 * INT64_C(1000))
+#define OPERATION_LEFT_MAX 50
+#define OPERATION_KEY_MAX  255 /* bytes of an Idempotency-Key */
 
 struct operations;
 struct operation;
@@ -37,6 +38,8 @@ struct operation_key {
  * NULL: ERR_STORAGE, STATE_DIR cannot be used.
  */
 struct operations *operations_open(const char *state_dir, struct error *err);
+/* From here on each record says that it is of that host. Before the API is served. */
+void operations_set_host(struct operations *operations, const char *host_uuid);
 /* No operation may be running any more, or its thread must never come back. NULL is fine. */
 void operations_close(struct operations *operations);
 
@@ -57,6 +60,9 @@ const atomic_bool *operation_cancel_flag(const struct operation *operation);
 int operation_check_cancel(const struct operation *operation, struct error *err);
 /* What the client should know although it succeeds: "warning" of the record. Static text. */
 void operation_warn(struct operation *operation, const char *warning);
+/* Something that it could not do, in the record's `left`; the first OPERATION_LEFT_MAX are kept. */
+void operation_leave(struct operation *operation, const char *vm_uuid, const char *vm_name,
+	const struct error *why);
 /* From here on it cannot be cancelled: cancel answers ERR_STATE. */
 void operation_commit(struct operation *operation);
 /* From here on others do its work, without this process: stopping neither cancels it nor waits for
@@ -71,6 +77,8 @@ bool operations_is_busy(
 
 /* {"items": [...]}, newest first; the caller puts it. */
 struct json_object *operations_to_json(struct operations *operations);
+/* Whether there is one with that id. */
+bool operations_has(struct operations *operations, const char *id);
 /* One of them; ERR_NOT_FOUND. The caller puts it. */
 struct json_object *operation_find_json(
 	struct operations *operations, const char *id, struct error *err);

@@ -26,6 +26,7 @@ enum route_flags {
 	ROUTE_STORAGE = 1 << 12,   /* 503 while the storage is away, rather than waiting for it */
 	ROUTE_TARGET = 1 << 13,    /* runs on the host that the body names as `host` */
 	ROUTE_OPERATION = 1 << 14, /* {id} is an operation; runs where that does */
+	ROUTE_ALL = 1 << 15,       /* with ?all=true other hosts are asked as well */
 };
 
 struct call {
@@ -62,6 +63,9 @@ enum http_class routes_classify(void *daemon, const struct http_request *request
 void routes_handle(
 	void *daemon, const struct http_request *request, struct http_response *response);
 
+/* Reads the query, in which only this one parameter may stand: "true", "no" ...; false without it.
+ * A misspelt one must not do what was only to be looked at. */
+int call_read_switch(const struct call *call, const char *name, bool *value, struct error *err);
 /* Answers with a body made of JSON, which it puts. */
 int call_answer_json(struct call *call, int status, struct json_object *json);
 /* Answers without a body. */

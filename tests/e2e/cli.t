@@ -82,15 +82,15 @@ columns "get vm -M" 'NAME|CAPACITY|USED|' get vm web -M
 columns "the first switch of the list wins" 'NAME|PATH|DEVICE|BUS|MAN|PROV|SIZE|' get vm web -MNk
 columns "get runstate" 'STATE|HOST|' get runstate vm web
 columns "get runstate of several" 'ID|STATE|HOST|' get runstate vm web db
-columns "list operation" 'ID|KIND|VM|STATE|PROGRESS|PHASE|START|END|' list operation
+columns "list operation" 'ID|KIND|NAME|HOST|STATE|PROGRESS|PHASE|START|END|' list operation
 operation=$("$VIRTX" list operation -o name | head -n 1)
-columns "get operation" 'KIND|VM|STATE|PROGRESS|PHASE|START|END|ERROR|' get operation "$operation"
+columns "get operation" 'KIND|NAME|HOST|STATE|PROGRESS|PHASE|START|END|ERROR|' get operation "$operation"
 columns "version" 'CLIENT|SERVER|' version
 does "no header" list vm --no-headers --name web
 is "one line" "$(wc -l <<<"$out")" 1
 does "status" status
 like "status says all of it" "$(tr -s ' \n' '  ' <<<"$out")" \
-	'^HOSTS 1 active MEM_AVL_VM [0-9.]+[MG] VMS 4 poweroff CONFLICTS none OPERATIONS none '
+	'^HOSTS 1 active DRAINED none MEM_AVL_VM [0-9.]+[MG] VMS 4 poweroff CONFLICTS none OPERATIONS none '
 
 # Filters.
 names() { "$VIRTX" list "$@" -o name | tr '\n' ' '; }

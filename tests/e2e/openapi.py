@@ -167,6 +167,8 @@ def life():
     call(424, "delete", "/vms/{id}/runstate/migrate", id=vm)
     call(422, "post", "/vms/{id}/runstate/migrate", {"host": host["uuid"]}, id=vm)
     operations = call(200, "get", "/operations")["items"]
+    call(200, "get", "/operations", query="?all=true")
+    call(400, "get", "/operations", query="?al=true")
     result(any(o["kind"] == "create" and o["vm"] == vm for o in operations), "the operations tell of create", operations)
     call(200, "get", "/operations/{id}", id=operations[0]["id"])
     call(422, "delete", "/operations/{id}", id=operations[0]["id"])

@@ -323,6 +323,38 @@ static void test_cancel(void **state)
 	operation_end(operation, NULL);
 }
 
+static void test_what_was_left(void **state)
+{
+	static const struct error why = {ERR_CAPACITY, "virt2: no room", "more memory"};
+	struct fixture *fixture = *state;
+	struct operation *operation = begin(fixture, "drain", VM_A);
+	cleanup_free char *id = xstrdup(operation_id(operation));
+	struct error failure = {ERR_MIGRATION, "1 of 2 VMs stays", ""};
+
+	operations_set_host(fixture->operations, VM_A);
+	assert_member(fixture, id, "host", VM_A);
+	assert_member(fixture, id, "left", "[ ]");
+	operation_leave(operation, VM_B, "web", &why);
+	operation_end(operation, &failure);
+	for (int i = 0; i < 2; i++) {
+		assert_member(fixture, id, "left",
+			"[ { \"vm\": \"" VM_B "\", \"name\": \"web\", \"code\": \"capacity\", "
+			"\"detail\": \"virt2: no room\" } ]");
+		restart(fixture);
+	}
+	assert_true(operations_has(fixture->operations, id));
+	assert_false(operations_has(fixture->operations, VM_A));
+	operation = begin(fixture, "drain", VM_A);
+	cleanup_free char *second = xstrdup(operation_id(operation));
+	for (int i = 0; i < OPERATION_LEFT_MAX + 5; i++)
+		operation_leave(operation, VM_B, "web", &why);
+	cleanup_json struct json_object *json =
+		operation_find_json(fixture->operations, second, &failure);
+	assert_int_equal(
+		json_object_array_length(json_object_object_get(json, "left")), OPERATION_LEFT_MAX);
+	operation_end(operation, NULL);
+}
+
 static void test_unwritable_record_lets_the_vm_go(void **state)
 {
 	struct fixture *fixture = *state;
@@ -456,6 +488,7 @@ int main(void)
 		TEST(test_old_ones_are_forgotten),
 		TEST(test_keys),
 		TEST(test_cancel),
+		TEST(test_what_was_left),
 		TEST(test_unwritable_record_lets_the_vm_go),
 		TEST(test_drain),
 		TEST(test_detached_goes_on),

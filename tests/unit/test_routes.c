@@ -338,11 +338,39 @@ static void test_classes(void **state)
 	struct http_request slow = {.method = "GET", .target = "/vms/x/xml"};
 	struct http_request lasting = {.method = "POST", .target = "/vms"};
 	struct http_request unknown = {.method = "GET", .target = "/nope"};
+	struct http_request own = {.method = "GET", .target = "/operations", .query = ""};
+	struct http_request all = {.method = "GET", .target = "/operations", .query = "all=1"};
 
 	assert_int_equal(routes_classify(*state, &fast), HTTP_FAST);
 	assert_int_equal(routes_classify(*state, &slow), HTTP_SLOW);
 	assert_int_equal(routes_classify(*state, &lasting), HTTP_LONG);
 	assert_int_equal(routes_classify(*state, &unknown), HTTP_FAST);
+	assert_int_equal(routes_classify(*state, &own), HTTP_FAST);
+	assert_int_equal(routes_classify(*state, &all), HTTP_REMOTE);
+}
+
+static void test_switches(void **state)
+{
+	static const struct {
+		const char *query;
+		int result;
+		bool value;
+	} rows[] = {{"", 0, false}, {"all=true", 0, true}, {"all=no", 0, false},
+		{"all=some", -1, false}, {"al=true", -1, false}, {"all=true&x=1", -1, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_request request = {.query = rows[i].query};
+		struct call call = {.request = &request};
+		struct error err = {0};
+		bool value;
+
+		assert_int_equal(call_read_switch(&call, "all", &value, &err), rows[i].result);
+		if (rows[i].result == 0)
+			assert_int_equal(value, rows[i].value);
+		else
+			assert_int_equal(err.code, ERR_INVALID);
+	}
 }
 
 static void test_table(void **state)
@@ -466,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_hosts_on_every_address),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_prefer),
 		cmocka_unit_test(test_background),
 		WITH_DAEMON(test_answers_from_memory),
