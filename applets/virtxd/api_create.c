@@ -21,7 +21,7 @@ static int read_request(struct call *call, struct intent *intent, bool *dry_run,
 	struct json_object *def = NULL;
 	cleanup_free char *host = NULL;
 
-	if (call_read_switch(call, "dry_run", dry_run, err) ||
+	if (vm_ops_read_dry_run(call, dry_run, err) ||
 		json_get_object(call->body, "vmdef", "", &def, err) ||
 		json_get_string(call->body, "host", "", &host, err))
 		return -1;
