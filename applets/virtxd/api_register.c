@@ -1,36 +1,45 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * PUT /vms/{id}/register: {host} (spec: rest-api.md). A VM that libvirt knows here: its register
- * entry is written again, 200. One that it does not know: it is defined from the register, 201. The
- * register lies on shared storage, so what it holds is judged first: nothing but a VM as VirtX
- * makes them, with that UUID and disks that it may have, goes to libvirt.
+ * entry is written again, 200. One that it does not know: it is defined from the register, 201. One
+ * in the register of a host that failed or left is taken over from it, 201; 204 when that host had
+ * not completed its create or its delete, so that there is no VM.
  */
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "collector.h"
-#include "guest_check.h"
-#include "model/domain_xml_safe.h"
+#include "entry.h"
 #include "model/json.h"
 #include "recovery.h"
 #include "storage/register.h"
+#include "takeover.h"
 #include "vm_ops.h"
 
-/* Which VM: one of the inventory by UUID or name, or any UUID. */
-static int find_vm(struct call *call, bool *known, struct error *err)
+/* What is to be done, as inventory and register have it. */
+struct plan {
+	bool here;                 /* libvirt knows the VM */
+	bool own;                  /* this host's register has it */
+	char from[UUID_TEXT_SIZE]; /* the dead host that it is taken over from; "": none */
+};
+
+/* Which VM: one of the inventory by UUID or name, or any UUID. One of another host that is active
+ * is that host's. */
+static int find_vm(struct call *call, struct plan *plan, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	struct error cause = {0};
 
-	*known = inventory_find_vm(daemon->inventory, call->id, &call->vm, &cause) == 0;
-	if (*known && !str_equal(call->vm.host_uuid, daemon->host_uuid))
-		return error_set(err, ERR_STATE, "VM %s belongs to host %s", call->vm.name,
-			call->vm.host_uuid);
-	if (*known && collector_is_foreign(daemon->collector, call->vm.uuid))
-		return error_set(err, ERR_STATE,
-			"%s was not made by VirtX, so it has no place in the register",
-			call->vm.name);
-	if (*known)
+	if (inventory_find_vm(daemon->inventory, call->id, &call->vm, &cause) == 0) {
+		plan->here = str_equal(call->vm.host_uuid, daemon->host_uuid);
+		if (!plan->here && takeover_check_host(daemon, call->vm.host_uuid, err))
+			return error_prefix(err, "VM %s", call->vm.name);
+		if (plan->here && collector_is_foreign(daemon->collector, call->vm.uuid))
+			return error_set(err, ERR_STATE,
+				"%s was not made by VirtX, so it has no place in the register",
+				call->vm.name);
 		return 0;
+	}
 	if (cause.code != ERR_NOT_FOUND)
 		return error_set(err, cause.code, "%s", cause.message);
 	call->vm = (struct vm_place){0};
@@ -42,6 +51,60 @@ static int find_vm(struct call *call, bool *known, struct error *err)
 	return 0;
 }
 
+/* Notes the one other host that has an entry, or an intent, of the VM. */
+static int note_others(struct daemon *daemon, const struct register_entry *entries, size_t count,
+	struct plan *plan, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (str_equal(entries[i].host, daemon->host_uuid)) {
+			plan->own = true;
+			continue;
+		}
+		if (*plan->from)
+			return error_set(err, ERR_STATE,
+				"conflict: VM %s is in the register of host %s and of host %s",
+				entries[i].vm, plan->from, entries[i].host);
+		(void)str_copy(plan->from, sizeof(plan->from), entries[i].host);
+	}
+	return 0;
+}
+
+/* What a host left of a VM that has no entry anywhere: a create or delete that was cut. */
+static int find_left(struct daemon *daemon, const char *vm, struct plan *plan, struct error *err)
+{
+	cleanup_free struct register_entry *intents = NULL;
+	size_t count = 0;
+
+	if (intent_find(daemon->store, vm, &intents, &count, err) ||
+		note_others(daemon, intents, count, plan, err))
+		return -1;
+	plan->own = false;
+	return 0;
+}
+
+static int make_plan(struct daemon *daemon, const char *vm, struct plan *plan, struct error *err)
+{
+	cleanup_free struct register_entry *entries = NULL;
+	size_t count = 0;
+
+	if (register_find(daemon->store, vm, &entries, &count, err) ||
+		note_others(daemon, entries, count, plan, err) ||
+		(count == 0 && !plan->here && find_left(daemon, vm, plan, err)))
+		return -1;
+	if (plan->own && plan->here)
+		plan->from[0] = '\0';
+	if (plan->own && *plan->from)
+		return error_set(err, ERR_STATE,
+			"VM %s is in the register of host %s too, so it is not this host's", vm,
+			plan->from);
+	if (*plan->from && takeover_check_host(daemon, plan->from, err))
+		return error_prefix(err, "VM %s", vm);
+	if (!plan->own && !plan->here && !*plan->from)
+		return error_set(err, ERR_REGISTER, "VM %s is not in the register of host %s", vm,
+			daemon->host_name);
+	return 0;
+}
+
 static int rewrite_entry(struct daemon *daemon, const char *uuid, struct error *err)
 {
 	cleanup_free char *xml = hypervisor_get_xml(daemon->hypervisor, uuid, false, err);
@@ -49,91 +112,17 @@ static int rewrite_entry(struct daemon *daemon, const char *uuid, struct error *
 	return xml ? register_save(daemon->store, daemon->host_uuid, uuid, xml, err) : -1;
 }
 
-/* An entry under another host is that host's VM. */
-static int check_claims(struct daemon *daemon, const char *uuid, struct error *err)
+/* The status of the answer; -1. *gone as takeover_vm has it. */
+static int work(struct daemon *daemon, const char *vm, struct plan *plan, const char **gone,
+	struct error *err)
 {
-	cleanup_free struct register_entry *entries = NULL;
-	size_t count = 0;
-
-	if (register_find(daemon->store, uuid, &entries, &count, err))
+	if (recovery_settle(daemon, vm, err) || make_plan(daemon, vm, plan, err))
 		return -1;
-	for (size_t i = 0; i < count; i++)
-		if (!str_equal(entries[i].host, daemon->host_uuid))
-			return error_set(err, ERR_STATE,
-				"VM %s is in the register of host %s, so it is not this host's",
-				uuid, entries[i].host);
-	if (count > 0)
-		return 0;
-	return error_set(err, ERR_REGISTER, "VM %s is not in the register of host %s", uuid,
-		daemon->host_name);
-}
-
-/* Every managed disk's lease says that it is this VM's. */
-static int check_leases(
-	struct daemon *daemon, const char *uuid, const struct vmdef *def, struct error *err)
-{
-	for (size_t i = 0; i < def->n_disks; i++) {
-		char name[256], owner[UUID_TEXT_SIZE];
-
-		if (def->disks[i].man != DISK_MANAGED)
-			continue;
-		disk_lease_name(&def->disks[i], store_vms_dir(daemon->store), name);
-		if (lease_owner(daemon->store, name, owner, err))
-			return error_prefix(err, "disk %s", def->disks[i].path);
-		if (str_equal(owner, uuid))
-			continue;
-		cleanup_free char *holder = store_name_vm(daemon->store, owner);
-		return error_set(
-			err, ERR_LEASE, "disk %s belongs to %s", def->disks[i].path, holder);
-	}
-	return 0;
-}
-
-/* Whether an entry is what it should be. */
-static int check_entry(struct daemon *daemon, const char *uuid, const char *xml, struct error *err)
-{
-	cleanup_free char *console_log = NULL;
-	cleanup_reading struct domain_reading reading = {0};
-	struct domain_xml_options options;
-	size_t len = strlen(xml);
-
-	vm_ops_xml_options(daemon, uuid, &options, &console_log);
-	if (domain_xml_read(xml, len, options.vms_dir, &reading, err))
-		return -1;
-	if (!str_equal(reading.uuid, uuid))
-		return error_set(err, ERR_REGISTER, "it holds another VM: %s", reading.uuid);
-	if (domain_xml_check_safe(xml, len, options.vms_dir, console_log, err))
-		return -1;
-	if (reading.foreign)
-		return error_set(err, ERR_REGISTER, "it holds a domain that VirtX did not make");
-	/* Its disks exist: they are judged like those of an update that keeps them. */
-	struct vmdef_rules rules = vm_ops_rules(daemon, &reading.def);
-
-	if (vmdef_validate(&reading.def, &rules, err) || guest_check(daemon, &reading.def, err))
-		return -1;
-	return check_leases(daemon, uuid, &reading.def, err);
-}
-
-static int define_entry(struct daemon *daemon, const char *uuid, struct error *err)
-{
-	cleanup_free char *xml = NULL, *stored = NULL;
-	struct error cause = {0};
-
-	if (check_claims(daemon, uuid, err))
-		return -1;
-	xml = register_load(daemon->store, daemon->host_uuid, uuid, err);
-	if (!xml)
-		return -1;
-	if (check_entry(daemon, uuid, xml, err))
-		return error_prefix(err, "register entry of VM %s", uuid);
-	if (hypervisor_define(daemon->hypervisor, xml, &stored, err))
-		return -1;
-	if (register_save(daemon->store, daemon->host_uuid, uuid, stored, err) == 0)
-		return 0;
-	if (hypervisor_undefine(daemon->hypervisor, uuid, &cause))
-		log_error("VM stays defined, its register entry is as before", "vm", uuid, "error",
-			cause.message);
-	return -1;
+	if (*plan->from)
+		return takeover_vm(daemon, vm, plan->from, gone, err) ? -1 : *gone ? 204 : 201;
+	if (plan->here)
+		return rewrite_entry(daemon, vm, err) ? -1 : 200;
+	return entry_define(daemon, vm, err) ? -1 : 201;
 }
 
 /* The contract: whatever fails inside register is a 424, but for state and what is away. */
@@ -148,20 +137,28 @@ int api_register(struct call *call, struct error *err)
 {
 	struct daemon *daemon = call->daemon;
 	cleanup_free char *host = NULL;
-	struct operation *operation;
-	bool known = false;
+	const char *gone = NULL;
+	struct plan plan = {0};
 
 	if (json_get_string(call->body, "host", "", &host, err) ||
-		vm_ops_check_host(call, host, err) || find_vm(call, &known, err))
+		vm_ops_check_host(call, host, err) || find_vm(call, &plan, err))
 		return -1;
-	operation = vm_ops_begin_short(call, "register", err);
+	struct operation *operation = vm_ops_begin_short(call, "register", err);
 	if (!operation)
 		return -1;
-	if (recovery_settle(daemon, call->vm.uuid, err) == 0 && known)
-		rewrite_entry(daemon, call->vm.uuid, err);
-	else if (!error_is_set(err))
-		define_entry(daemon, call->vm.uuid, err);
+	int status = work(daemon, call->vm.uuid, &plan, &gone, err);
 	settle_code(err);
-	vm_ops_end(daemon, operation, call->vm.uuid, err);
-	return error_is_set(err) ? -1 : call_answer(call, known ? 200 : 201);
+	struct error outcome = *err;
+	/* A VM that an operation has registered must be there. */
+	if (gone)
+		error_set(&outcome, ERR_REGISTER, "%s", gone);
+	vm_ops_end(daemon, operation, call->vm.uuid, &outcome);
+	if (status < 0)
+		return -1;
+	if (gone) {
+		cleanup_free char *warning = xasprintf("299 VirtX \"%s\"", gone);
+
+		http_response_header(call->response, "Warning", warning);
+	}
+	return call_answer(call, status);
 }

@@ -7,7 +7,7 @@
 #include "model/json.h"
 #include "storage/register.h"
 
-static const char *const op_names[] = {"create", "update", "delete", "boot", "migrate"};
+static const char *const op_names[] = {"create", "update", "delete", "boot", "migrate", "register"};
 #define OP_COUNT (sizeof(op_names) / sizeof(op_names[0]))
 
 const char *intent_op_name(enum intent_op op)
@@ -56,6 +56,8 @@ int intent_write(const struct store *store, const struct intent *intent, struct 
 		json_add_bool(json, "running", intent->running);
 		json_add_int(json, "note", intent->note_ms);
 	}
+	if (intent->op == INTENT_REGISTER)
+		json_add_string(json, "from", intent->from);
 	cleanup_free char *text = json_text(json);
 
 	return intent_save(store, intent->vm, text, err);
@@ -93,18 +95,25 @@ static int read_def(
 	return vmdef_from_json(object, def, err);
 }
 
+static int read_host(struct json_object *json, const char *name, char host[static UUID_TEXT_SIZE],
+	struct error *err)
+{
+	cleanup_free char *text = NULL;
+
+	if (json_get_string(json, name, "", &text, err))
+		return -1;
+	if (!uuid_canonical(text, host))
+		return error_set(err, ERR_INVALID, "%s: %s is not a UUID", name, text);
+	return 0;
+}
+
 static int read_migration(struct json_object *json, struct intent *intent, struct error *err)
 {
-	cleanup_free char *from = NULL, *to = NULL;
-
-	if (json_get_string(json, "from", "", &from, err) ||
-		json_get_string(json, "to", "", &to, err) ||
+	if (read_host(json, "from", intent->from, err) || read_host(json, "to", intent->to, err) ||
 		json_get_bool(json, "live", "", &intent->live, err) ||
 		json_get_bool(json, "running", "", &intent->running, err) ||
 		json_get_i64(json, "note", "", &intent->note_ms, err))
 		return -1;
-	if (!uuid_canonical(from, intent->from) || !uuid_canonical(to, intent->to))
-		return error_set(err, ERR_INVALID, "from, to: not two UUIDs");
 	return 0;
 }
 
@@ -129,6 +138,8 @@ static int read_members(struct json_object *json, struct intent *intent, struct 
 		return -1;
 	if (intent->op == INTENT_MIGRATE && read_migration(json, intent, err))
 		return -1;
+	if (intent->op == INTENT_REGISTER && read_host(json, "from", intent->from, err))
+		return -1;
 	if (!str_equal(vm, intent->vm))
 		return error_set(err, ERR_INVALID, "vm: it belongs to another VM");
 	return 0;
@@ -136,8 +147,14 @@ static int read_members(struct json_object *json, struct intent *intent, struct 
 
 int intent_read(const struct store *store, const char *vm, struct intent *intent, struct error *err)
 {
+	return intent_read_of(store, store_host_uuid(store), vm, intent, err);
+}
+
+int intent_read_of(const struct store *store, const char *host, const char *vm,
+	struct intent *intent, struct error *err)
+{
 	cleanup_json struct json_object *json = NULL;
-	cleanup_free char *text = intent_load(store, vm, err);
+	cleanup_free char *text = intent_load_of(store, host, vm, err);
 
 	*intent = (struct intent){0};
 	if (!text)

@@ -7,7 +7,8 @@
  * create: always back. delete: always forward. update: forward once `forward` is set, which is when
  * all that it makes is made and only definitions and removals are left; back before. boot (with a
  * seed): forward when the guest runs, back otherwise. migrate: what libvirt and the leases say
- * (migration_settle.c).
+ * (migration_settle.c). register (of a dead host's VM): forward when its entry is here, back
+ * before.
  *
  * An intent lies on shared storage: nothing in it goes to libvirt unchecked.
  */
@@ -18,7 +19,14 @@
 #include "model/vmdef.h"
 #include "storage/store.h"
 
-enum intent_op { INTENT_CREATE, INTENT_UPDATE, INTENT_DELETE, INTENT_BOOT, INTENT_MIGRATE };
+enum intent_op {
+	INTENT_CREATE,
+	INTENT_UPDATE,
+	INTENT_DELETE,
+	INTENT_BOOT,
+	INTENT_MIGRATE,
+	INTENT_REGISTER
+};
 
 /* An image that was made: rolling back removes that inode and no other. */
 struct intent_made {
@@ -36,15 +44,14 @@ struct intent {
 	bool defined; /* create: there may be a domain; always once it is read back */
 	struct intent_made *made;
 	size_t n_made;
-	/* migrate: */
-	char from[UUID_TEXT_SIZE], to[UUID_TEXT_SIZE]; /* hosts; who takes over the first one's
-							  VMs finds that there */
+	char from[UUID_TEXT_SIZE]; /* migrate: the host that wrote it; register: the dead one */
+	char to[UUID_TEXT_SIZE];   /* migrate: this and what follows */
 	bool live;
 	bool running;    /* it ran, and was not paused */
 	int64_t note_ms; /* start of its entry in the operation log */
 };
 
-/* "create", "update", "delete", "boot" or "migrate". */
+/* "create", "update", "delete", "boot", "migrate" or "register". */
 const char *intent_op_name(enum intent_op op);
 
 /* Notes an image; not durable before intent_write(). */
@@ -58,6 +65,9 @@ int intent_write(const struct store *store, const struct intent *intent, struct 
  * -1 it is empty. */
 int intent_read(
 	const struct store *store, const char *vm, struct intent *intent, struct error *err);
+/* The same of another host. */
+int intent_read_of(const struct store *store, const char *host, const char *vm,
+	struct intent *intent, struct error *err);
 
 void intent_free(struct intent *intent);
 #define cleanup_intent CLEANUP(intent_free)

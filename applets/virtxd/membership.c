@@ -34,6 +34,7 @@ struct membership {
 	pthread_cond_t changed;
 	bool stopping, has_announcer, has_keeper;
 	bool away;       /* the agent is, which was logged */
+	bool current;    /* all members were heard of since it was there */
 	bool has_old;    /* an old peer that is allowed is active */
 	int64_t look_ms; /* when the keeper looks for unproven members again */
 };
@@ -144,8 +145,17 @@ static void on_members(
 	membership->has_old = (is_list ? has_old : membership->has_old || has_old) &&
 			      daemon->settings.allow_old_peers;
 	membership->look_ms = 0;
+	membership->current |= is_list;
 	pthread_cond_broadcast(&membership->changed);
 	pthread_mutex_unlock(&membership->lock);
+}
+
+bool membership_is_current(struct membership *membership)
+{
+	pthread_mutex_lock(&membership->lock);
+	bool current = membership->current;
+	pthread_mutex_unlock(&membership->lock);
+	return current;
 }
 
 /* ---- what is said ---- */
@@ -202,6 +212,7 @@ static void on_disconnected(void *context, const struct error *cause)
 	pthread_mutex_lock(&membership->lock);
 	bool is_news = !membership->away;
 	membership->away = true;
+	membership->current = false;
 	pthread_mutex_unlock(&membership->lock);
 	if (is_news)
 		log_warning("no serf agent: this host neither hears of others nor tells them",

@@ -17,6 +17,8 @@ struct membership;
 /* After the HTTP server was started, whose port is told to the others. NULL with ERR_INVALID when
  * serf_rpc is no address, ERR_INTERNAL. */
 struct membership *membership_start(struct daemon *daemon, struct error *err);
+/* Whether the states of members are what serf says now: its agent is there, and has told all. */
+bool membership_is_current(struct membership *membership);
 /* Ends its threads, within some seconds. NULL is fine. */
 void membership_stop(struct membership *membership);
 

@@ -14,6 +14,7 @@
 #include "recovery_watch.h"
 #include "settle.h"
 #include "storage/register.h"
+#include "takeover.h"
 #include "vm_disks.h"
 #include "vm_ops.h"
 
@@ -83,6 +84,8 @@ static int settle_intent(struct daemon *daemon, struct operation *operation, str
 		return 0;
 	case INTENT_MIGRATE:
 		return error_set(err, ERR_UNAVAILABLE, "it is not known yet what became of it");
+	case INTENT_REGISTER:
+		return takeover_settle(daemon, intent, how, err);
 	}
 	return 0;
 }
@@ -110,7 +113,8 @@ static int settle(struct daemon *daemon, struct operation *operation, const char
 		return error_prefix(err, "an interrupted %s of the VM cannot be settled",
 			intent_op_name(intent.op));
 	log_warning("interrupted operation settled", "vm", vm, "how", how);
-	return 0;
+	/* What a dead host had begun with it is next. */
+	return intent.op == INTENT_REGISTER ? settle(daemon, operation, vm, last, err) : 0;
 }
 
 int recovery_settle(struct daemon *daemon, const char *vm, struct error *err)

@@ -46,7 +46,10 @@ const struct route routes[] = {
 	/* Never forwarded: who is asked through another host would take its client for that host. */
 	{"GET", "/hosts/{id}/inventory", ROUTE_FAST | ROUTE_HOST,
 	 api_hosts_inventory, "Get a host's inventory, for other hosts"},
-	{"GET", "/operations", ROUTE_FAST | ROUTE_ALL, api_operations_list, "List operations"},
+	/* Of any host there ever was: this one reads the register. */
+	{"GET", "/hosts/{id}/register", ROUTE_STORAGE, api_hosts_register,
+	 "List what a host's register holds"},
+	{"GET", "/operations", ROUTE_FAST, api_operations_list, "List operations"},
 	{"GET", "/operations/{id}", ROUTE_FAST | ROUTE_OPERATION, api_operations_get, "Get an operation"},
 	{"DELETE", "/operations/{id}", ROUTE_CHANGE | ROUTE_OPERATION, api_operations_cancel,
 	 "Cancel an operation"},

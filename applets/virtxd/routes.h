@@ -98,6 +98,7 @@ int api_register(struct call *call, struct error *err);
 int api_hosts_list(struct call *call, struct error *err);
 int api_hosts_get(struct call *call, struct error *err);
 int api_hosts_inventory(struct call *call, struct error *err);
+int api_hosts_register(struct call *call, struct error *err);
 int api_operations_list(struct call *call, struct error *err);
 int api_operations_get(struct call *call, struct error *err);
 int api_operations_cancel(struct call *call, struct error *err);

@@ -3,7 +3,8 @@
 """kill -9 at the n-th state-changing call. Usage: cut.py VIRTX STATE_DIR CUT GUEST_IMAGE SAMPLE SEED [KIND[:VICTIM]]...
 
 Walks n = 1, 2, ... until the operation completes, once the daemon killed, once its child, once both; a sample of
-those points unless SAMPLE is 0. A sample of another kind kills the daemon that starts and puts it right, too. Within 10 s of the next start the VM must be there or not, as a whole, with what was
+those points unless SAMPLE is 0. A sample of another kind kills the daemon that starts and puts it right, too; one more
+kills the whole host, whose VMs another host then takes over. Within 10 s of the next start the VM must be there or not, as a whole, with what was
 acknowledged, and the storage must hold what the VMs own and nothing else; `virtx fsck` finds nothing. A daemon whose
 child was killed says so and takes everything back itself. CUT_HOST: further arguments of Host as JSON.
 Prints "ok"/"not ok" lines, one per kind and victim, and "# figure" lines.
@@ -26,9 +27,9 @@ from host import CLOUD_INIT, Host, lease_of, result, vmdef
 VIRTX, STATE, CUT, GUEST, SAMPLE, SEED = sys.argv[1:5] + [int(sys.argv[5]), sys.argv[6]]
 RECOVERY_S = 10
 DAEMON, CHILD = 1, 2  # as in cut.c
-# The last: the daemon, and then the one that puts it right.
-VICTIMS = {"daemon": DAEMON, "child": CHILD, "both": DAEMON | CHILD, "recovery": DAEMON}
-RECOVERIES = 40  # how many of the last: all pairs are too many
+# The last two: the daemon, and then the one that puts it right; the whole host.
+VICTIMS = {"daemon": DAEMON, "child": CHILD, "both": DAEMON | CHILD, "recovery": DAEMON, "dead": DAEMON}
+RECOVERIES = 40  # how many of the last but one: all pairs are too many
 
 
 class Board:
@@ -98,23 +99,9 @@ def remove(uuid):
     host.seeded.discard(uuid)
 
 
-def guests(uuid):
-    """The QEMU processes of a VM."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            with open(path, "rb") as file:
-                words = file.read().split(b"\0")
-        except OSError:  # it has ended
-            continue
-        if b"qemu-system" in words[0] and uuid.encode() in words:
-            found.append(int(path.split("/")[2]))
-    return found
-
-
 def power_off(uuid):
     """Faster than by libvirt, which is asked then so that it knows."""
-    for pid in guests(uuid):
+    for pid in host.guests(uuid):
         os.kill(pid, signal.SIGKILL)
     host.request("DELETE", f"/vms/{uuid}/runstate/boot", {"force": 2})
     while host.is_running(uuid):
@@ -123,7 +110,7 @@ def power_off(uuid):
 
 class Operation:
     """prepare(), call() with its answer, check() of what it left, finish(): the same once more, uncut."""
-    victims = VICTIMS
+    victims = list(VICTIMS)
     lost = set()  # files of a VM that libvirt does not know
 
 
@@ -151,8 +138,12 @@ class Create(Operation):
         return "" if answer.status != 201 or json.loads(answer.body) in made else "another VM than was answered"
 
     def finish(self, answer):
-        """The retry with its key gives one VM, the one that was there."""
+        """The retry with its key gives one VM, the one that was there. Another host knows no keys."""
         first = host.listed() - self.before
+        if host.died:
+            for uuid in first:
+                remove(uuid)
+            return "" if len(first) < 2 else f"there is {first}"
         again = host.request(*self.call())
         made = host.listed() - self.before
         for uuid in made:
@@ -257,7 +248,7 @@ class Register(Operation):
 
     def __init__(self):
         before = host.listed()
-        self.uuid = make("registered", [disk("r/os.qcow2"), disk("r/data.raw", 2)])
+        self.uuid = make(self.name, [disk(self.name + "/os.qcow2"), disk(self.name + "/data.raw", 2)])
         self.lost = host.owned(before | {self.uuid}) - host.owned(before)
 
     def prepare(self):
@@ -278,6 +269,38 @@ class Register(Operation):
         again = host.request(*self.call())
         host.outside -= self.lost
         return "" if again.status in (200, 201) and self.uuid in host.listed() else f"the retry answered {again}"
+
+
+class Takeover(Register):
+    """A VM of a host that died, which had begun to boot it, to update it or nothing."""
+    name = "takeover"
+    begun = 0
+
+    def prepare(self):
+        """As that host left it."""
+        definition, own = host.definition(self.uuid), f"{host.vms}/xml/{host.uuid()}"
+        super().prepare()
+        os.makedirs(self.folder(), 0o750, exist_ok=True)
+        os.rename(f"{own}/{self.uuid}.xml", f"{self.folder()}/{self.uuid}.xml")
+        self.begun = (self.begun + 1) % 3
+        if self.begun:
+            intent = {"op": ["", "boot", "update"][self.begun], "vm": self.uuid, "made": [], "def": definition, "old": definition}
+            with open(f"{self.folder()}/{self.uuid}.intent", "w", encoding="utf-8") as file:
+                json.dump(intent, file)
+
+    @staticmethod
+    def folder():
+        return host.vms + "/xml/dddddddd-0000-4000-8000-000000000000"
+
+    def check(self, answer):
+        """Its files are the dead host's before, and this one's afterwards."""
+        there = self.uuid in host.listed()
+        wrong_name = glob.glob(f"{self.folder()}/*" if there else f"{host.vms}/xml/{host.uuid()}/{self.uuid}.*")
+        if wrong_name:
+            return f"it is there: {there}, but also {wrong_name}"
+        host.outside = host.outside - self.lost if there else host.outside | self.lost
+        host.outside |= set(glob.glob(f"{self.folder()}/*"))
+        return super().check(answer)
 
 
 class Boot(Operation):
@@ -301,7 +324,7 @@ class Boot(Operation):
         return "POST", f"/vms/{self.uuid}/runstate/boot", CLOUD_INIT
 
     def check(self, answer):
-        runs, count = host.is_running(self.uuid), len(guests(self.uuid))
+        runs, count = host.is_running(self.uuid), len(host.guests(self.uuid))
         if runs:
             host.outside.add(self.lease)
         # Its seed stays with a guest that was started; another start leaves the one of before, or none.
@@ -363,6 +386,25 @@ class Walk:
             print(f"# {self.operation.name} {self.victim} {self.violations[-1]}", flush=True)
 
     @staticmethod
+    def take_over():
+        """What is wrong with that, "" when nothing is."""
+        with open(STATE + "/host_uuid", encoding="utf-8") as file:
+            dead = file.read().strip()
+        host.die()
+        host.start()
+        host.died = True
+        left = host.get(f"/hosts/{dead}/register")["items"]
+        for item in left:
+            answer = host.request("PUT", f"/vms/{item['uuid']}/register", {})
+            if answer.status not in (201, 204):
+                return f"{item} is not taken over: {answer}"
+        # What was being written is nobody's; fsck would say it, and remove it.
+        for path in glob.glob(f"{host.vms}/xml/{dead}/*.tmp-*"):
+            os.unlink(path)
+        left = host.get(f"/hosts/{dead}/register")["items"]
+        return f"left on the dead host: {left}" if left else ""
+
+    @staticmethod
     def cut_start():
         board.arm(DAEMON, random.randint(1, start_calls + 40))
         if host.start(may_die=True) is not None:
@@ -379,7 +421,10 @@ class Walk:
             if self.victim == "recovery":
                 where += self.cut_start()
             began = time.monotonic()
-            host.start()
+            if self.victim == "dead":
+                self.note(where, self.take_over())
+            else:
+                host.start()
         elif answer.status >= 400 and not is_clear(answer):
             self.note(where, f"no clear error: {answer}")
         problem = wrong(self.operation, answer)
@@ -427,15 +472,19 @@ board.arm(DAEMON, 0)
 host.start()
 start_calls = board.disarm()[1]
 print(f"# seed {SEED}")
-for kind in (Create, Update, Delete, Register, Boot):
+for kind in (Create, Update, Delete, Register, Takeover, Boot):
     chosen = [word.partition(":")[2] for word in sys.argv[7:] if word.partition(":")[0] == kind.name]
     if sys.argv[7:] and not chosen:
         continue
     begin, calls = time.monotonic(), {}
     subject = kind()
     for who in subject.victims:
+        # Only beside the embedded driver a whole host can be had so cheaply.
+        if who == "dead" and host.domains != STATE + "/qemu/etc/qemu":
+            continue
         if who in chosen or chosen in ([], [""]):
-            known = {"both": "child", "recovery": "daemon"}.get(who)
+            known = {"both": "child", "recovery": "daemon", "dead": "daemon"}.get(who)
             calls[who] = Walk(subject, who).run(calls.get(known, 0))
+            host.died = False
     print(f"# figure cut {kind.name} took {time.monotonic() - begin:.0f} s")
 result(host.kill(signal.SIGTERM) == 0, "the daemon ends in order")

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,7 @@ class Host:
         self.log = state + ".host.log"
         self.command, self.environment = list(command), environment or {}
         self.process = self.server = None
+        self.died = False  # what runs now is another host than the one that was killed
         self.seeded = set()  # VMs whose seed must be there
         self.outside = set()  # files of the storage that nobody need own
         atexit.register(lambda: self.process and self.process.poll() is None and self.kill())
@@ -123,10 +125,36 @@ class Host:
             if uuid in text:
                 os.unlink(path)
 
+    def guests(self, uuid=""):
+        """The QEMU processes of a VM, or of all."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    line = file.read()
+            except OSError:  # it has ended
+                continue
+            words = line.split("\0")
+            if "qemu-system" in words[0] and (uuid in words if uuid else self.state in line):
+                found.append(int(path.split("/")[2]))
+        return found
+
+    def die(self):
+        """The whole host, whose daemon is off: guests and all that it kept. What starts next is another one."""
+        for pid in self.guests():
+            os.kill(pid, signal.SIGKILL)
+        for name in ("etc", "lib", "run"):
+            shutil.rmtree(f"{self.state}/qemu/{name}", ignore_errors=True)
+        shutil.rmtree(self.state + "/console", ignore_errors=True)
+        for name in ("host_uuid", "operations.json"):
+            if os.path.exists(f"{self.state}/{name}"):
+                os.unlink(f"{self.state}/{name}")
+
     # The storage.
 
     def uuid(self):
-        return os.listdir(self.vms + "/xml")[0]
+        """The registers of dead hosts lie beside this one's."""
+        return self.get("/hosts")["items"][0]["uuid"]
 
     def seed(self, uuid):
         return f"{self.datastore}ci/{uuid}/seed.iso"
@@ -141,6 +169,8 @@ class Host:
         # Of a cluster, and of a host under sanlock.
         files |= {path for path in (self.vms + "/.virtx-key", folder + "/lockid", self.vms + "/lock/__VIRTX__DISKS__")
                   if os.path.exists(path)}
+        # What a dead host leaves of itself.
+        files |= set(glob.glob(f"{self.vms}/xml/*/.lock"))
         files |= {self.seed(uuid) for uuid in self.seeded if uuid in vms}
         for uuid in vms:
             files |= {f"{folder}/{uuid}.xml", self.lease("vm-" + uuid)}

@@ -130,6 +130,8 @@ def life():
     call(200, "get", "/hosts/{id}", id=host["uuid"])
     call(200, "get", "/hosts/{id}", id=host["fields"]["name"])
     call(403, "get", "/hosts/{id}/inventory", id=host["uuid"])
+    call(200, "get", "/hosts/{id}/register", id=host["uuid"])
+    call(404, "get", "/hosts/{id}/register", id="nowhere")
     call(200, "post", "/vms", {"vmdef": VMDEF}, query="?dry_run=true")
     count = len(call(200, "get", "/vms")["items"])
     call(400, "post", "/vms", {"vmdef": VMDEF}, query="?dryrun=true")
