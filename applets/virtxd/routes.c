@@ -49,7 +49,7 @@ const struct route routes[] = {
 	/* Of any host there ever was: this one reads the register. */
 	{"GET", "/hosts/{id}/register", ROUTE_STORAGE, api_hosts_register,
 	 "List what a host's register holds"},
-	{"GET", "/operations", ROUTE_FAST, api_operations_list, "List operations"},
+	{"GET", "/operations", ROUTE_FAST | ROUTE_ALL, api_operations_list, "List operations"},
 	{"GET", "/operations/{id}", ROUTE_FAST | ROUTE_OPERATION, api_operations_get, "Get an operation"},
 	{"DELETE", "/operations/{id}", ROUTE_CHANGE | ROUTE_OPERATION, api_operations_cancel,
 	 "Cancel an operation"},

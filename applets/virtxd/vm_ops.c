@@ -162,22 +162,7 @@ void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_x
 
 int vm_ops_read_dry_run(const struct call *call, bool *dry_run, struct error *err)
 {
-	const char *position = call->request->query;
-
-	*dry_run = false;
-	for (;;) {
-		cleanup_free char *name = NULL, *value = NULL;
-		int status = http_query_next(&position, &name, &value, err);
-
-		if (status <= 0)
-			return status;
-		if (!str_equal(name, "dry_run"))
-			return error_set(err, ERR_INVALID,
-				"there is no query parameter \"%.64s\" here", name);
-		if (!str_parse_bool(value, dry_run))
-			return error_set(
-				err, ERR_INVALID, "dry_run: true or false, not %.64s", value);
-	}
+	return call_read_switch(call, "dry_run", dry_run, err);
 }
 
 struct vmdef_rules vm_ops_rules(struct daemon *daemon, const struct vmdef *existing)

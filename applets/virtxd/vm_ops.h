@@ -51,8 +51,7 @@ int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *e
 void vm_ops_xml_options(struct daemon *daemon, const char *uuid, struct domain_xml_options *options,
 	char **console_log);
 
-/* The query ?dry_run=true or false (without it false) of a route that takes no other; anything else
- * is ERR_INVALID: what is misspelt must not do what was only to be checked. */
+/* The query ?dry_run=true or false, of a route that takes no other. */
 int vm_ops_read_dry_run(const struct call *call, bool *dry_run, struct error *err);
 
 /* What a definition is judged against here; existing as in struct vmdef_rules. */
