@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Two threads beside serf's: one tells others of changes, the other asks members for proofs and for
- * their inventories, which may take as long as they let it.
+ * Two threads beside serf's: one tells others of changes, the other keeps what is known in order
+ * and sees that members are asked for proofs and inventories (asker.h).
  */
 #include "membership.h"
 
 #include "announce.h"
+#include "asker.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,29 +15,26 @@
 #include "cluster/serf.h"
 #include "drain_host.h"
 #include "forward.h"
-#include "pull.h"
 
 #include <pthread.h>
 
 #define KEEPER_MS 500
-#define PROBE_MS  3000 /* between two looks for members that have not proven themselves */
 #define TRIM_MS   10000
 #define TAGS_MS   2000
 #define OLD_PORT  "8080"
-#define MAX_PULLS 8
 
 struct membership {
 	struct daemon *daemon;
 	struct serf *serf;
+	struct asker *asker;
 	pthread_t announcer, keeper;
 	uint64_t round;       /* of peers; serf's thread alone */
 	pthread_mutex_t lock; /* of everything below */
 	pthread_cond_t changed;
 	bool stopping, has_announcer, has_keeper;
-	bool away;       /* the agent is, which was logged */
-	bool current;    /* all members were heard of since it was there */
-	bool has_old;    /* an old peer that is allowed is active */
-	int64_t look_ms; /* when the keeper looks for unproven members again */
+	bool away;    /* the agent is, which was logged */
+	bool current; /* all members were heard of since it was there */
+	bool has_old; /* an old peer that is allowed is active */
 };
 
 /* ---- members ---- */
@@ -96,15 +94,6 @@ static bool read_member(
 	return true;
 }
 
-static void note_state(struct daemon *daemon, const char *uuid)
-{
-	struct peer peer;
-	bool known = peers_find(daemon->peers, uuid, &peer);
-
-	claims_set_state(daemon->claims, uuid, known ? peer.cstate : CSTATE_INVALID, clock_ms());
-	claims_set_drained(daemon->claims, uuid, known && peer.drained);
-}
-
 /* Members that serf has forgotten while we were not connected. */
 static void note_gone(struct daemon *daemon, uint64_t round)
 {
@@ -112,7 +101,7 @@ static void note_gone(struct daemon *daemon, uint64_t round)
 	size_t count = peers_end_round(daemon->peers, round, &gone);
 
 	for (size_t i = 0; i < count; i++)
-		note_state(daemon, gone[i]);
+		asker_note_state(daemon, gone[i]);
 }
 
 static void on_asking(void *context)
@@ -137,14 +126,13 @@ static void on_members(
 		has_old |= peer.old && peer.cstate == CSTATE_ACTIVE;
 		if (is_list ? peers_put_listed(daemon->peers, membership->round, &peer)
 			    : peers_put(daemon->peers, &peer))
-			note_state(daemon, peer.uuid);
+			asker_note_state(daemon, peer.uuid);
 	}
 	if (is_list)
 		note_gone(daemon, membership->round);
 	pthread_mutex_lock(&membership->lock);
 	membership->has_old = (is_list ? has_old : membership->has_old || has_old) &&
 			      daemon->settings.allow_old_peers;
-	membership->look_ms = 0;
 	membership->current |= is_list;
 	pthread_cond_broadcast(&membership->changed);
 	pthread_mutex_unlock(&membership->lock);
@@ -264,83 +252,13 @@ static void *run_announcer(void *context)
 	return NULL;
 }
 
-static bool is_stopping(struct membership *membership)
-{
-	pthread_mutex_lock(&membership->lock);
-	bool stopping = membership->stopping;
-	pthread_mutex_unlock(&membership->lock);
-	return stopping;
-}
-
-/* A member that cannot prove itself is named once for each reason. */
-static void probe(struct membership *membership, const struct peer *peer)
-{
-	struct daemon *daemon = membership->daemon;
-	struct error err = {0};
-
-	if (forward_probe(daemon->forward, peer, &err) == 0) {
-		peers_set_proven(daemon->peers, peer, true, "");
-		log_info("host of the cluster", "name", peer->name, "uuid", peer->uuid, "address",
-			peer->server);
-		claims_want_pull(daemon->claims, peer->uuid, clock_ms());
-		note_state(daemon, peer->uuid); /* a host that was not known until now */
-		announce_soon(daemon->announce);
-		return;
-	}
-	if (strncmp(peer->why, err.message, sizeof(peer->why) - 1) != 0)
-		log_warning("member has not proven that it knows the key of this cluster", "name",
-			peer->name, "uuid", peer->uuid, "address", peer->server, "reason",
-			err.message);
-	peers_set_proven(daemon->peers, peer, false, err.message);
-}
-
-static void probe_all(struct membership *membership)
-{
-	cleanup_free struct peer *list = NULL;
-	size_t count = peers_list_unproven(membership->daemon->peers, &list);
-
-	for (size_t i = 0; i < count && !is_stopping(membership); i++)
-		probe(membership, &list[i]);
-}
-
-static bool is_time_to_look(struct membership *membership)
-{
-	pthread_mutex_lock(&membership->lock);
-	bool now = clock_ms() >= membership->look_ms;
-	if (now)
-		membership->look_ms = clock_ms() + PROBE_MS;
-	pthread_mutex_unlock(&membership->lock);
-	return now;
-}
-
-static void pull_some(struct membership *membership)
-{
-	char hosts[MAX_PULLS][UUID_TEXT_SIZE];
-	size_t count = claims_take_pulls(membership->daemon->claims, clock_ms(), hosts, MAX_PULLS);
-
-	for (size_t i = 0; i < count; i++) {
-		struct error err = {0};
-
-		if (is_stopping(membership))
-			error_set(&err, ERR_CANCELLED, "the daemon stops");
-		else
-			pull_inventory(membership->daemon, hosts[i], &err);
-		if (!error_is_set(&err))
-			continue;
-		log_debug("inventory not fetched", "host", hosts[i], "reason", err.message);
-		claims_fail_pull(membership->daemon->claims, hosts[i], clock_ms());
-	}
-}
-
 static void *run_keeper(void *context)
 {
 	struct membership *membership = context;
 	int64_t trim_ms = 0;
 
 	while (go_on(membership, KEEPER_MS)) {
-		if (is_time_to_look(membership))
-			probe_all(membership);
-		pull_some(membership);
+		asker_turn(membership->asker);
 		claims_tick(membership->daemon->claims, clock_ms());
 		if (clock_ms() >= trim_ms) {
 			forward_trim(membership->daemon->forward);
@@ -367,6 +285,7 @@ struct membership *membership_start(struct daemon *daemon, struct error *err)
 	struct membership *membership = xcalloc(1, sizeof(*membership));
 
 	membership->daemon = daemon;
+	membership->asker = asker_new(daemon);
 	pthread_mutex_init(&membership->lock, NULL);
 	pthread_cond_init(&membership->changed, NULL);
 	membership->serf = serf_start(
@@ -402,6 +321,7 @@ void membership_stop(struct membership *membership)
 		pthread_join(membership->announcer, NULL);
 	if (membership->has_keeper)
 		pthread_join(membership->keeper, NULL);
+	asker_free(membership->asker);
 	serf_stop(membership->serf);
 	pthread_cond_destroy(&membership->changed);
 	pthread_mutex_destroy(&membership->lock);

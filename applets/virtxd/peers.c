@@ -18,6 +18,8 @@ struct entry {
 	uint64_t round;
 	unsigned waiting;         /* short requests that it has not answered */
 	int64_t waiting_since_ms; /* since the first of them or its last answer */
+	bool asking;              /* for its proof, just now */
+	int64_t asked_ms;         /* when that ended last; 0: not as it stands */
 };
 
 struct peers {
@@ -122,6 +124,8 @@ static bool put_before(struct peers *peers, uint64_t round, const struct peer *p
 		entry->peer = *peer;
 		entry->peer.proven = stays && before.proven;
 		str_copy(entry->peer.why, sizeof(entry->peer.why), stays ? before.why : "");
+		if (!stays)
+			entry->asked_ms = 0;
 		entry->round = peers->round;
 		put = true;
 	}
@@ -194,8 +198,7 @@ bool peers_is_believed(struct peers *peers, const char *uuid)
 	return believed;
 }
 
-/* The active ones that are not old, and proven or not. */
-static size_t list_active(struct peers *peers, bool proven, struct peer **list)
+size_t peers_list_proven(struct peers *peers, struct peer **list)
 {
 	size_t count = 0;
 
@@ -204,29 +207,53 @@ static size_t list_active(struct peers *peers, bool proven, struct peer **list)
 	for (size_t i = 0; i < peers->count; i++) {
 		const struct peer *peer = &peers->entries[i].peer;
 
-		if (peer->cstate == CSTATE_ACTIVE && !peer->old && peer->proven == proven)
+		if (peer->cstate == CSTATE_ACTIVE && !peer->old && peer->proven)
 			(*list)[count++] = *peer;
 	}
 	pthread_mutex_unlock(&peers->lock);
 	return count;
 }
 
-size_t peers_list_unproven(struct peers *peers, struct peer **list)
+static bool is_due(const struct entry *entry, int64_t now_ms)
 {
-	return list_active(peers, false, list);
+	const struct peer *peer = &entry->peer;
+
+	return peer->cstate == CSTATE_ACTIVE && !peer->old && !peer->proven && !entry->asking &&
+	       (!entry->asked_ms || now_ms >= entry->asked_ms + PEERS_PROBE_MS);
 }
 
-size_t peers_list_proven(struct peers *peers, struct peer **list)
+bool peers_take_unproven(struct peers *peers, int64_t now_ms, struct peer *peer)
 {
-	return list_active(peers, true, list);
+	struct entry *first = NULL;
+	unsigned asking = 0;
+
+	pthread_mutex_lock(&peers->lock);
+	for (size_t i = 0; i < peers->count; i++) {
+		struct entry *entry = &peers->entries[i];
+
+		asking += entry->asking;
+		if (is_due(entry, now_ms) && (!first || entry->asked_ms < first->asked_ms))
+			first = entry;
+	}
+	if (asking >= PEERS_MAX_PROBES)
+		first = NULL;
+	if (first) {
+		first->asking = true;
+		*peer = first->peer;
+	}
+	pthread_mutex_unlock(&peers->lock);
+	return first != NULL;
 }
 
 void peers_set_proven(struct peers *peers, const struct peer *asked, bool proven, const char *why)
 {
 	pthread_mutex_lock(&peers->lock);
 	struct entry *entry = find_member(peers, asked->name);
+	if (entry)
+		entry->asking = false;
 	if (entry && is_same(&entry->peer, asked) && entry->peer.cstate == CSTATE_ACTIVE) {
 		entry->peer.proven = proven;
+		entry->asked_ms = clock_ms();
 		snprintf(entry->peer.why, sizeof(entry->peer.why), "%.255s", why);
 	}
 	pthread_mutex_unlock(&peers->lock);

@@ -16,7 +16,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define PEERS_MAX 1000 /* members that are remembered; one that is gone gives way */
+#define PEERS_MAX        1000 /* members that are remembered; one that is gone gives way */
+#define PEERS_MAX_PROBES 8    /* members are asked for their proofs at a time */
+#define PEERS_PROBE_MS   3000 /* from one answer to the next question */
 
 struct peer {
 	char name[256];               /* serf's: one member */
@@ -60,11 +62,16 @@ enum cstate peers_get_state(struct peers *peers, const char *uuid);
 /* Whether what is said in the name of that host counts: it is active and proven, or old and
  * allowed. */
 bool peers_is_believed(struct peers *peers, const char *uuid);
-/* Those that are active, not old and not proven; the caller frees the list. */
-size_t peers_list_unproven(struct peers *peers, struct peer **list);
 /* Those that are active and proven; the caller frees the list. */
 size_t peers_list_proven(struct peers *peers, struct peer **list);
-/* What asking brought; nothing when the member has changed meanwhile. */
+
+/*
+ * A member to be asked for its proof now: active, not old, not proven, and not asked within
+ * PEERS_PROBE_MS as it stands; who was asked longest ago comes first. Each is then set proven or
+ * not. False when there is none, or PEERS_MAX_PROBES are being asked.
+ */
+bool peers_take_unproven(struct peers *peers, int64_t now_ms, struct peer *peer);
+/* What asking brought; it does not count when the member has changed meanwhile. */
 void peers_set_proven(struct peers *peers, const struct peer *asked, bool proven, const char *why);
 
 /* True for the address of a host that is proven; for the HTTP server. */
