@@ -8,9 +8,11 @@ struct json_object *json_at(struct json_object *json, const char *path)
 {
 	while (*path) {
 		size_t len = strcspn(path, ".");
-		cleanup_free char *name = xstrndup(path, len);
 		struct json_object *member = NULL;
+		char name[64] = "";
 
+		if (len < sizeof(name))
+			memcpy(name, path, len);
 		if (!json_object_is_type(json, json_type_object) ||
 			!json_object_object_get_ex(json, name, &member))
 			return NULL;
@@ -51,6 +53,7 @@ static void add_rows(const struct view *view, struct json_object *result, struct
 
 static void print_table(struct client *client, const struct view *view, struct json_object *rows)
 {
+	cleanup_buf struct printbuf *text = buf_new();
 	struct table table = {0};
 
 	while (view->columns[table.columns].header)
@@ -61,9 +64,9 @@ static void print_table(struct client *client, const struct view *view, struct j
 		for (size_t j = 0; j < table.columns; j++) {
 			const struct column *column = &view->columns[j];
 			struct json_object *row = json_object_array_get_idx(rows, i);
-			cleanup_buf struct printbuf *text = buf_new();
 			const struct cell cell = {client, column, json_at(row, column->path)};
 
+			printbuf_reset(text);
 			column->write(&cell, text);
 			table_add(&table, text->bpos ? text_escape(text->buf) : xstrdup("-"));
 		}
