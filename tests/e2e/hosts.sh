@@ -113,26 +113,26 @@ host_get() { # host path
 }
 
 # Processes in a host's network are those that run there.
-host_processes() { # host
-	local process namespace
-	namespace=$(readlink "/proc/${host_pid[$1]}/ns/net") || return 0
+host_network() { readlink "/proc/${host_pid[$1]}/ns/net"; }
+processes_in() { # network
+	local process
 	for process in /proc/[0-9]*; do
-		[ "$(readlink "$process/ns/net" 2>/dev/null)" != "$namespace" ] || echo "${process#/proc/}"
+		[ "$(readlink "$process/ns/net" 2>/dev/null)" != "$1" ] || echo "${process#/proc/}"
 	done
 }
+network_is_empty() { [ -z "$(processes_in "$1")" ]; }
 host_stop_all() { # host
-	local pids pid
+	local network pids
+	network=$(host_network "$1")
+	# bash would tell of each of its own that was killed.
+	disown "${host_pid[$1]}" ${virtxd_pid[$1]:-} ${serf_pid[$1]:-} ${sanlock_pid[$1]:-} \
+		${host_libvirtd_pid[$1]:-} ${host_virtlogd_pid[$1]:-} 2>/dev/null
 	# Twice: what was just forking.
 	for _ in 1 2; do
-		mapfile -t pids < <(host_processes "$1" | grep -vx "${host_pid[$1]}")
+		mapfile -t pids < <(processes_in "$network")
 		[ ${#pids[@]} -eq 0 ] || kill -9 "${pids[@]}" 2>/dev/null
 	done
-	kill -9 "${host_pid[$1]}" 2>/dev/null
-	# bash says which of its children were killed while it waits for another.
-	for pid in "${host_pid[$1]}" ${virtxd_pid[$1]:-} ${serf_pid[$1]:-} ${sanlock_pid[$1]:-} \
-		${host_libvirtd_pid[$1]:-} ${host_virtlogd_pid[$1]:-}; do
-		wait "$pid"
-	done 2>/dev/null
+	wait_for 10 network_is_empty "$network"
 }
 host_kill() { # host
 	host_stop_all "$1"
@@ -195,7 +195,7 @@ beats_watched() {
 copies() { # vm
 	local host pid
 	for host in "${!host_pid[@]}"; do
-		for pid in $(host_processes "$host"); do
+		for pid in $(processes_in "$(host_network "$host")"); do
 			[ "$(readlink "/proc/$pid/exe" 2>/dev/null | grep -c qemu-system)" = 1 ] &&
 				tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qFx -- "$1" && echo "$host"
 		done

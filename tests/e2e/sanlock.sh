@@ -65,10 +65,12 @@ sanlock_kill() { # host
 }
 
 host_uri() { echo "qemu+unix:///system?socket=$work/$1/sock/libvirt-sock"; }
-# Further options of libvirtd.
+# With virtlogd, unless that runs still. Further options of libvirtd.
 libvirtd_on() { # host [option...]
-	in_host "$1" virtlogd -p "$work/$1/virtlogd.pid" >>"$work/$1/virtlogd.out" 2>&1 &
-	host_virtlogd_pid[$1]=$!
+	if [ -z "${host_virtlogd_pid[$1]:-}" ]; then
+		in_host "$1" virtlogd -p "$work/$1/virtlogd.pid" >>"$work/$1/virtlogd.out" 2>&1 &
+		host_virtlogd_pid[$1]=$!
+	fi
 	in_host "$1" libvirtd -f /etc/libvirt/libvirtd.conf -p "$work/$1/libvirtd.pid" "${@:2}" >>"$work/$1/libvirtd.out" 2>&1 &
 	host_libvirtd_pid[$1]=$!
 	wait_for 30 virsh -q -c "$(host_uri "$1")" uri
