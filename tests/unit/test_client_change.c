@@ -240,6 +240,55 @@ static void test_register(void **state)
 	assert_string_equal(fixture.log, "register entry rewritten from libvirt\n");
 }
 
+#define UUID2 "22222222-2222-4333-8444-555555555555"
+#define UUID3 "33333333-2222-4333-8444-555555555555"
+#define DEAD  "/hosts/dddddddd-0000-4000-8000-000000000009"
+
+/* All VMs of a host that died: one fails, one is gone, the rest goes on. */
+static void test_register_from_host(void **state)
+{
+	static const char list[] =
+		"{\"items\":["
+		"{\"uuid\":\"" UUID "\",\"name\":\"web\",\"operation\":\"boot\"},"
+		"{\"uuid\":\"" UUID2 "\",\"name\":\"db\",\"operation\":\"\"},"
+		"{\"uuid\":\"" UUID3 "\",\"name\":\"\",\"operation\":\"delete\"}]}";
+	static const char problem[] =
+		"{\"status\":424,\"code\":\"register\",\"detail\":"
+		"\"its lease is in use: VM web, running on virt9\",\"hint\":\"wait\"}";
+
+	(void)state;
+	answer_with("GET", "/hosts", 200, "hosts.json");
+	answer_with("GET", DEAD "/register", 200, list);
+	answer_with("PUT", "/vms/" UUID "/register", 424, problem);
+	answer_with("PUT", "/vms/" UUID2 "/register", 201, NULL);
+	answer_with("PUT", "/vms/" UUID3 "/register", 204, NULL);
+	const char *line = "register vm -h virt1 --from-host dddddddd-0000-4000-8000-000000000009";
+	assert_int_equal(run_client(line), 1);
+	assert_string_equal(fixture.log,
+		"1/3 web (" UUID "): not registered\n"
+		"2/3 db (" UUID2 "): defined in libvirt from the register\n"
+		"3/3 " UUID3 ": there is no such VM any more\n"
+		"1 of 3 VMs were not registered:\n"
+		"virtx: web (" UUID "): its lease is in use: VM web, running on virt9\n"
+		"hint: wait\n");
+	assert_true(was_asked("PUT /vms/" UUID2 "/register "
+			      "{\"host\":\"aaaaaaaa-0000-4000-8000-000000000001\"}\n"));
+	cleanup_free char *dry = xasprintf("%s --dry-run", line);
+	fixture_reset(state);
+	answer_with("GET", "/hosts", 200, "hosts.json");
+	answer_with("GET", DEAD "/register", 200, list);
+	assert_int_equal(run_client(dry), 0);
+	assert_string_equal(fixture.out,
+		"UUID                                  NAME  BEGUN\n" UUID "  web   boot\n" UUID2
+		"  db    -\n" UUID3 "  -     delete\n");
+	assert_false(was_asked("PUT "));
+	fixture_reset(state);
+	answer_with("GET", "/hosts", 200, "hosts.json");
+	answer_with("GET", DEAD "/register", 200, "{\"items\":[]}");
+	assert_int_equal(run_client(line), 0);
+	assert_string_equal(fixture.log, "the register of that host is empty\n");
+}
+
 /* A terminal: what one side writes the other one reads, unchanged. */
 static void open_terminal(int *outside, int *inside)
 {
@@ -415,6 +464,7 @@ int main(void)
 		cmocka_unit_test_setup(test_waits, fixture_reset),
 		cmocka_unit_test_setup(test_follows_migrations, fixture_reset),
 		cmocka_unit_test_setup(test_register, fixture_reset),
+		cmocka_unit_test_setup(test_register_from_host, fixture_reset),
 		cmocka_unit_test_setup(test_progress_on_a_terminal, fixture_reset),
 		cmocka_unit_test_setup(test_delete_asks_on_a_terminal, fixture_reset),
 		cmocka_unit_test_setup(test_edit, fixture_reset),

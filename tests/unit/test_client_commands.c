@@ -231,6 +231,10 @@ static void test_wrong_usage(void **state)
 		{"list host -m much",
 			"virtx: --memory is a size like 512M, 16G or 1T, not \"much\"\n"},
 		{"register vm a", "virtx: register needs --host HOST\n"},
+		{"register vm -h a", "virtx: register needs an ID, or --from-host HOST\n"},
+		{"register vm a -h a --from-host b",
+			"virtx: --from-host takes all VMs of that host: no ID\n"},
+		{"register vm a -h a --dry-run", "virtx: --dry-run works with --from-host\n"},
 		{"completion tcsh", "virtx: there is no completion for \"tcsh\", only for bash, "
 				    "zsh and fish\n"},
 		{"get vm .", "virtx: \".\" is not the ID of a VM\n"},
