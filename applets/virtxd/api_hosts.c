@@ -53,12 +53,8 @@ int api_hosts_inventory(struct call *call, struct error *err)
 {
 	size_t len;
 
-	if (!call->peer[0])
-		return error_set(err, ERR_FORBIDDEN,
-			"this is for hosts of the cluster, which prove that they are");
-	if (!str_equal(call->host, call->daemon->host_uuid))
-		return error_set(err, ERR_UNAVAILABLE, "that is host %s, this one is %s",
-			call->host, call->daemon->host_uuid);
+	if (call_check_peer(call, err) < 0)
+		return -1;
 	char *body = announce_inventory(call->daemon->announce, &len, err);
 	if (!body)
 		return -1;

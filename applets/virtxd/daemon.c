@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include "access.h"
+#include "admission.h"
 #include "announce.h"
 #include "background.h"
 #include "base/clock.h"
@@ -228,6 +229,7 @@ static void start_forwarding(struct daemon *daemon)
 	daemon->forward = forward_new(daemon->peers, has_key ? key : NULL, daemon->host_uuid);
 	explicit_bzero(key, sizeof(key));
 	daemon->announce = announce_new(daemon);
+	daemon->admissions = admissions_new(daemon);
 }
 
 /* In a cluster other hosts have their say about who has which VM. */
@@ -421,6 +423,7 @@ bool daemon_stop(struct daemon *daemon)
 	seed_leases_free(daemon->seed_leases);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
+	admissions_free(daemon->admissions);
 	announce_free(daemon->announce);
 	forward_free(daemon->forward);
 	peers_free(daemon->peers);

@@ -27,6 +27,7 @@ struct peers;
 struct forward;
 struct claims;
 struct announce;
+struct admissions;
 struct membership;
 
 struct daemon {
@@ -50,10 +51,11 @@ struct daemon {
 	struct operations *operations;
 	struct recovery_watch *recovery_watch;
 	atomic_bool drained;   /* drain_host.h */
-	struct claims *claims; /* NULL standalone; the next four likewise */
+	struct claims *claims; /* NULL standalone; the next five likewise */
 	struct peers *peers;
 	struct forward *forward;
 	struct announce *announce;
+	struct admissions *admissions;
 	struct membership *membership; /* NULL with serf_rpc empty, too */
 	struct access *access;
 	struct http_server *http;

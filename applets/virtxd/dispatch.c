@@ -255,6 +255,17 @@ static bool is_elsewhere(struct daemon *daemon, const struct route *route, const
 	       !str_equal(host, daemon->host_uuid);
 }
 
+int call_check_peer(struct call *call, struct error *err)
+{
+	if (!call->peer[0])
+		return error_set(err, ERR_FORBIDDEN,
+			"this is for hosts of the cluster, which prove that they are");
+	if (!str_equal(call->host, call->daemon->host_uuid))
+		return error_set(err, ERR_UNAVAILABLE, "that is host %s, this one is %s",
+			call->host, call->daemon->host_uuid);
+	return 0;
+}
+
 enum http_class routes_classify(void *daemon, const struct http_request *request)
 {
 	char id[PATH_ID_SIZE];

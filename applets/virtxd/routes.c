@@ -46,6 +46,8 @@ const struct route routes[] = {
 	/* Never forwarded: who is asked through another host would take its client for that host. */
 	{"GET", "/hosts/{id}/inventory", ROUTE_FAST | ROUTE_HOST,
 	 api_hosts_inventory, "Get a host's inventory, for other hosts"},
+	{"POST", "/hosts/{id}/admission", ROUTE_HOST | ROUTE_BODY | ROUTE_CHANGE,
+	 api_hosts_admission, "Ask whether a VM may migrate to a host, for other hosts"},
 	/* Of any host there ever was: this one reads the register. */
 	{"GET", "/hosts/{id}/register", ROUTE_STORAGE, api_hosts_register,
 	 "List what a host's register holds"},

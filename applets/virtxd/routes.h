@@ -77,6 +77,9 @@ int call_answer(struct call *call, int status);
  */
 void call_started(struct call *call, const char *operation_id);
 
+/* For what is asked by another host about this one: ERR_FORBIDDEN for anybody else. */
+int call_check_peer(struct call *call, struct error *err);
+
 /* The handlers, each in the api_*.c that its name says. */
 int api_vms_list(struct call *call, struct error *err);
 int api_vms_create(struct call *call, struct error *err);
@@ -98,6 +101,7 @@ int api_register(struct call *call, struct error *err);
 int api_hosts_list(struct call *call, struct error *err);
 int api_hosts_get(struct call *call, struct error *err);
 int api_hosts_inventory(struct call *call, struct error *err);
+int api_hosts_admission(struct call *call, struct error *err);
 int api_hosts_register(struct call *call, struct error *err);
 int api_operations_list(struct call *call, struct error *err);
 int api_operations_get(struct call *call, struct error *err);

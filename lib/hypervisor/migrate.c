@@ -296,18 +296,22 @@ static int find_model(virConnectPtr connection, const struct wanted_cpu *wanted,
 	return error_set(err, ERR_UNSUPPORTED, "CPU: the QEMU here has no model %s", wanted->model);
 }
 
-int hypervisor_check_cpu(struct hypervisor *hypervisor, const char *domain_xml, struct error *err)
+int hypervisor_check_cpu(
+	struct hypervisor *hypervisor, const char *domain_xml, bool kvm, struct error *err)
 {
 	CLEANUP(wanted_cpu_free) struct wanted_cpu wanted = {0};
 
 	if (read_wanted(domain_xml, &wanted, err))
 		return -1;
+	bool wants_kvm = str_equal(wanted.virt_type, "kvm");
+	if (wants_kvm && !kvm)
+		return error_set(err, ERR_UNSUPPORTED, "CPU: the guest needs KVM");
 	/* Nothing but what the host itself has, whatever that is. */
 	if (!wanted.xml || str_is_empty(wanted.model))
 		return 0;
 	cleanup_connect virConnectPtr connection = hypervisor_connection(hypervisor, err);
 	if (!connection)
 		return -1;
-	return str_equal(wanted.virt_type, "kvm") ? compare_cpu(connection, &wanted, err)
-						  : find_model(connection, &wanted, err);
+	return wants_kvm ? compare_cpu(connection, &wanted, err)
+			 : find_model(connection, &wanted, err);
 }

@@ -60,9 +60,11 @@ char *hypervisor_get_migratable_xml(
 	struct hypervisor *hypervisor, const char *uuid, struct error *err);
 
 /*
- * 0 when the CPU of that domain XML can be had here. ERR_UNSUPPORTED says what is missing: of the
- * model's features under KVM; under TCG, which emulates them all, that QEMU knows the model.
+ * 0 when the CPU of that domain XML can be had here; kvm: it works on this host. ERR_UNSUPPORTED
+ * says what is missing: KVM itself; of the model's features under KVM; under TCG, which emulates
+ * them all, the model, where QEMU does not know it.
  */
-int hypervisor_check_cpu(struct hypervisor *hypervisor, const char *domain_xml, struct error *err);
+int hypervisor_check_cpu(
+	struct hypervisor *hypervisor, const char *domain_xml, bool kvm, struct error *err);
 
 #endif

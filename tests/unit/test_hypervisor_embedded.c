@@ -79,7 +79,7 @@ static void no_migration(struct hypervisor *hypervisor)
 	cleanup_free char *xml = hypervisor_get_migratable_xml(hypervisor, VM_A, &err);
 
 	check(xml && strstr(xml, VM_A));
-	check(hypervisor_check_cpu(hypervisor, xml, &err) == 0);
+	check(hypervisor_check_cpu(hypervisor, xml, false, &err) == 0);
 	check(hypervisor_get_job(hypervisor, VM_A, &job, &err) == 0);
 	check(job.kind == HYPERVISOR_JOB_NONE);
 	check(hypervisor_get_ended_job(hypervisor, VM_A, &job, &err) == 0);
@@ -89,9 +89,12 @@ static void no_migration(struct hypervisor *hypervisor)
 	check(hypervisor_migrate(hypervisor, &migration, &err) == -1);
 	check(err.code == ERR_UNSUPPORTED);
 	error_clear(&err);
-	check(hypervisor_check_cpu(hypervisor, CPU("qemu64"), &err) == 0);
-	check(hypervisor_check_cpu(hypervisor, CPU("it's none"), &err) == -1);
+	check(hypervisor_check_cpu(hypervisor, CPU("qemu64"), false, &err) == 0);
+	check(hypervisor_check_cpu(hypervisor, CPU("it's none"), false, &err) == -1);
 	check(err.code == ERR_UNSUPPORTED && strstr(err.message, "it's none"));
+	error_clear(&err);
+	check(hypervisor_check_cpu(hypervisor, "<domain type='kvm'/>", false, &err) == -1);
+	check(err.code == ERR_UNSUPPORTED);
 	error_clear(&err);
 }
 
