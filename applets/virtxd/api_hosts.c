@@ -7,22 +7,30 @@
 #include "model/json.h"
 #include "routes.h"
 
+static int list_all(struct inventory *inventory, struct inventory_list *list, struct error *err)
+{
+	return inventory_list_hosts(inventory, &(struct host_filter){0}, NULL, list, err);
+}
+
+static struct lists_whole whole = {
+	.version = inventory_hosts_version, .list = list_all, .lock = PTHREAD_MUTEX_INITIALIZER};
+
 static int set_filter(void *filter, const char *name, const char *value, struct error *err)
 {
 	return host_filter_set(filter, name, value, err);
 }
 
-static int answer_some(struct call *call, struct host_filter *filter, struct inventory_page *page,
+static int answer(struct call *call, struct host_filter *filter, struct inventory_page *page,
 	struct error *err)
 {
 	struct inventory_list list;
-	char etag[17];
 
+	if (!*call->request->query && host_filter_is_empty(filter))
+		return lists_answer_whole(call, &whole, err);
 	if (lists_read_query(call, set_filter, filter, page, err) < 0 ||
 		inventory_list_hosts(call->daemon->inventory, filter, page, &list, err) < 0)
 		return -1;
-	memcpy(etag, list.etag, sizeof(etag));
-	return lists_answer(call, etag, lists_take_body(&list));
+	return lists_answer(call, &list);
 }
 
 int api_hosts_list(struct call *call, struct error *err)
@@ -34,7 +42,7 @@ int api_hosts_list(struct call *call, struct error *err)
 	if (json_get_object(call->body, "filter", "", &json, err) < 0 ||
 		host_filter_from_json(json, &filter, err) < 0)
 		return -1;
-	int result = answer_some(call, &filter, &page, err);
+	int result = answer(call, &filter, &page, err);
 	free((char *)page.cursor);
 	host_filter_free(&filter);
 	return result;

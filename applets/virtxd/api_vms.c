@@ -8,59 +8,30 @@
 #include "model/json.h"
 #include "routes.h"
 
-#include <pthread.h>
-
-/* The whole list, for as long as nothing in it changes: most clients ask for just that. */
-static struct {
-	pthread_mutex_t lock;
-	uint64_t revision;
-	struct http_body *body; /* NULL: none yet */
-	char etag[17];
-} whole = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static int answer_whole(struct call *call, struct error *err)
+static int list_all(struct inventory *inventory, struct inventory_list *list, struct error *err)
 {
-	struct inventory *inventory = call->daemon->inventory;
-	struct vm_filter all = {0};
-	char etag[17];
-
-	pthread_mutex_lock(&whole.lock);
-	/* Asked first: a list that is newer than its revision is only made once more. */
-	uint64_t revision = inventory_revision(inventory);
-	if (!whole.body || whole.revision != revision) {
-		struct inventory_list list;
-
-		if (inventory_list_vms(inventory, &all, NULL, &list, err) < 0) {
-			pthread_mutex_unlock(&whole.lock);
-			return -1;
-		}
-		http_body_unref(whole.body);
-		whole.revision = revision;
-		memcpy(whole.etag, list.etag, sizeof(whole.etag));
-		whole.body = lists_take_body(&list);
-	}
-	memcpy(etag, whole.etag, sizeof(etag));
-	struct http_body *body = http_body_ref(whole.body);
-	pthread_mutex_unlock(&whole.lock);
-	return lists_answer(call, etag, body);
+	return inventory_list_vms(inventory, &(struct vm_filter){0}, NULL, list, err);
 }
+
+static struct lists_whole whole = {
+	.version = inventory_vms_version, .list = list_all, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 static int set_filter(void *filter, const char *name, const char *value, struct error *err)
 {
 	return vm_filter_set(filter, name, value, err);
 }
 
-static int answer_some(
+static int answer(
 	struct call *call, struct vm_filter *filter, struct inventory_page *page, struct error *err)
 {
 	struct inventory_list list;
-	char etag[17];
 
+	if (!*call->request->query && vm_filter_is_empty(filter))
+		return lists_answer_whole(call, &whole, err);
 	if (lists_read_query(call, set_filter, filter, page, err) < 0 ||
 		inventory_list_vms(call->daemon->inventory, filter, page, &list, err) < 0)
 		return -1;
-	memcpy(etag, list.etag, sizeof(etag));
-	return lists_answer(call, etag, lists_take_body(&list));
+	return lists_answer(call, &list);
 }
 
 int api_vms_list(struct call *call, struct error *err)
@@ -69,12 +40,10 @@ int api_vms_list(struct call *call, struct error *err)
 	struct json_object *json;
 	struct vm_filter filter;
 
-	if (!call->body && !*call->request->query)
-		return answer_whole(call, err);
 	if (json_get_object(call->body, "filter", "", &json, err) < 0 ||
 		vm_filter_from_json(json, &filter, err) < 0)
 		return -1;
-	int result = answer_some(call, &filter, &page, err);
+	int result = answer(call, &filter, &page, err);
 	free((char *)page.cursor);
 	vm_filter_free(&filter);
 	return result;

@@ -61,25 +61,62 @@ static bool is_unchanged(const struct call *call, const char *etag)
 	return str_equal(known, "*") || strstr(known, quoted);
 }
 
-int lists_answer(struct call *call, const char *etag, struct http_body *body)
+static void set_etag(struct call *call, const char *etag)
 {
 	char header[24];
 
 	snprintf(header, sizeof(header), "W/\"%s\"", etag); /* ts may differ */
 	http_response_header(call->response, "ETag", header);
-	if (is_unchanged(call, etag)) {
-		http_body_unref(body);
-		return call_answer(call, 304);
-	}
-	call->response->body = body;
-	return call_answer(call, 200);
 }
 
-struct http_body *lists_take_body(struct inventory_list *list)
+int lists_answer(struct call *call, struct inventory_list *list)
 {
-	struct http_body *body = http_body_new(list->json, list->len);
+	bool unchanged = is_unchanged(call, list->etag);
 
+	set_etag(call, list->etag);
+	if (unchanged)
+		free(list->json);
+	else
+		call->response->body = http_body_new(list->json, list->len);
 	free(list->next);
 	*list = (struct inventory_list){0};
-	return body;
+	return call_answer(call, unchanged ? 304 : 200);
+}
+
+/* Called with the lock held. */
+static int make_whole(struct inventory *inventory, struct lists_whole *whole,
+	struct inventory_version now, struct error *err)
+{
+	struct inventory_list list;
+
+	if (whole->list(inventory, &list, err) < 0)
+		return -1;
+	http_body_unref(whole->body);
+	whole->body = http_body_new(list.json, list.len);
+	memcpy(whole->etag, list.etag, sizeof(whole->etag));
+	whole->made_of = now;
+	return 0;
+}
+
+int lists_answer_whole(struct call *call, struct lists_whole *whole, struct error *err)
+{
+	struct inventory *inventory = call->daemon->inventory;
+	int result = 0;
+
+	pthread_mutex_lock(&whole->lock);
+	/* Asked first: a list that is newer than its version is only made once more. */
+	struct inventory_version now = whole->version(inventory);
+	bool unchanged = whole->body && whole->made_of.content == now.content &&
+			 is_unchanged(call, whole->etag);
+	if (!unchanged && (!whole->body || whole->made_of.revision != now.revision)) {
+		result = make_whole(inventory, whole, now, err);
+		unchanged = result == 0 && is_unchanged(call, whole->etag);
+	}
+	if (result == 0) {
+		set_etag(call, whole->etag);
+		call->response->body = unchanged ? NULL : http_body_ref(whole->body);
+		call_answer(call, unchanged ? 304 : 200);
+	}
+	pthread_mutex_unlock(&whole->lock);
+	return result;
 }

@@ -5,6 +5,9 @@
 #include "base/str.h"
 #include "cluster/inventory_private.h"
 #include "model/json.h"
+#include "model/sieve.h"
+
+#include <stdatomic.h>
 
 static void free_vm(void *row)
 {
@@ -20,7 +23,12 @@ static void free_host(void *host)
 
 struct inventory *inventory_new(void)
 {
+	static atomic_uint made;
 	struct inventory *inventory = xcalloc(1, sizeof(*inventory));
+	uint64_t start = (uint64_t)atomic_fetch_add(&made, 1) << 40;
+
+	inventory->vms_version = inventory->hosts_version =
+		(struct inventory_version){start, start};
 
 	pthread_rwlock_init(&inventory->lock, NULL);
 	table_init(&inventory->vms, free_vm);
@@ -39,11 +47,10 @@ void inventory_free(struct inventory *inventory)
 }
 
 /* Called with the lock held for writing. */
-static void note_change(struct inventory *inventory, bool content)
+static void note_change(struct inventory_version *version, bool content)
 {
-	inventory->revision++;
-	if (content)
-		inventory->generation++;
+	version->revision++;
+	version->content += content;
 }
 
 /* The item without its time, which is added when the list is made. */
@@ -66,25 +73,31 @@ static struct json_object *host_item(const struct host *host)
 void inventory_put_vm(struct inventory *inventory, const struct vm_row *row)
 {
 	struct vm_row *copy = xmalloc(sizeof(*copy));
-	struct json_object *item = vm_item(row);
-	const char *name = row->name ? row->name : "";
+	const struct table_row put = {.uuid = row->uuid,
+		.name = row->name ? row->name : "",
+		.ts_ms = row->ts_ms,
+		.row = copy,
+		.json = vm_item(row),
+		.sieve = sieve_of_row(row)};
 
 	vm_row_copy(copy, row);
 	pthread_rwlock_wrlock(&inventory->lock);
-	note_change(inventory, table_put(&inventory->vms, row->uuid, name, row->ts_ms, copy, item));
+	note_change(&inventory->vms_version, table_put(&inventory->vms, &put));
 	pthread_rwlock_unlock(&inventory->lock);
 }
 
 void inventory_put_host(struct inventory *inventory, const struct host *host)
 {
 	struct host *copy = xmalloc(sizeof(*copy));
-	struct json_object *item = host_item(host);
-	const char *name = host->name ? host->name : "";
+	const struct table_row put = {.uuid = host->uuid,
+		.name = host->name ? host->name : "",
+		.ts_ms = host->ts_ms,
+		.row = copy,
+		.json = host_item(host)};
 
 	host_copy(copy, host);
 	pthread_rwlock_wrlock(&inventory->lock);
-	note_change(
-		inventory, table_put(&inventory->hosts, host->uuid, name, host->ts_ms, copy, item));
+	note_change(&inventory->hosts_version, table_put(&inventory->hosts, &put));
 	pthread_rwlock_unlock(&inventory->lock);
 }
 
@@ -103,7 +116,7 @@ void inventory_set_runstate(
 			row->runstate = runstate;
 			content = table_render(entry, vm_item(row));
 		}
-		note_change(inventory, content);
+		note_change(&inventory->vms_version, content);
 	}
 	pthread_rwlock_unlock(&inventory->lock);
 }
@@ -112,7 +125,7 @@ void inventory_remove_vm(struct inventory *inventory, const char *uuid)
 {
 	pthread_rwlock_wrlock(&inventory->lock);
 	if (table_remove(&inventory->vms, uuid))
-		note_change(inventory, true);
+		note_change(&inventory->vms_version, true);
 	pthread_rwlock_unlock(&inventory->lock);
 }
 
@@ -124,7 +137,7 @@ void inventory_set_drained(struct inventory *inventory, const char *uuid, bool d
 		struct host *host = entry->row;
 
 		host->drained = drained;
-		note_change(inventory, table_render(entry, host_item(host)));
+		note_change(&inventory->hosts_version, table_render(entry, host_item(host)));
 	}
 	pthread_rwlock_unlock(&inventory->lock);
 }
@@ -239,20 +252,23 @@ size_t inventory_list_host_vms(
 	return count;
 }
 
-uint64_t inventory_generation(struct inventory *inventory)
+static struct inventory_version read_version(
+	struct inventory *inventory, const struct inventory_version *version)
 {
 	pthread_rwlock_rdlock(&inventory->lock);
-	uint64_t generation = inventory->generation;
+	struct inventory_version copy = *version;
 	pthread_rwlock_unlock(&inventory->lock);
-	return generation;
+	return copy;
 }
 
-uint64_t inventory_revision(struct inventory *inventory)
+struct inventory_version inventory_vms_version(struct inventory *inventory)
 {
-	pthread_rwlock_rdlock(&inventory->lock);
-	uint64_t revision = inventory->revision;
-	pthread_rwlock_unlock(&inventory->lock);
-	return revision;
+	return read_version(inventory, &inventory->vms_version);
+}
+
+struct inventory_version inventory_hosts_version(struct inventory *inventory)
+{
+	return read_version(inventory, &inventory->hosts_version);
 }
 
 void inventory_count(struct inventory *inventory, struct inventory_counts *counts)

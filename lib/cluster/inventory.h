@@ -75,10 +75,13 @@ int inventory_list_vms(struct inventory *inventory, const struct vm_filter *filt
 int inventory_list_hosts(struct inventory *inventory, const struct host_filter *filter,
 	const struct inventory_page *page, struct inventory_list *list, struct error *err);
 
-/* Grows with every change of content (not of ts alone): equal values, equal lists. */
-uint64_t inventory_generation(struct inventory *inventory);
-/* Grows with every change, also of ts alone: equal values, the same bytes. */
-uint64_t inventory_revision(struct inventory *inventory);
+/* What a list is made of; both numbers only grow, and no two inventories have the same. */
+struct inventory_version {
+	uint64_t content;  /* the same: equal lists but for their times, and so the same etag */
+	uint64_t revision; /* the same: equal to the byte */
+};
+struct inventory_version inventory_vms_version(struct inventory *inventory);
+struct inventory_version inventory_hosts_version(struct inventory *inventory);
 
 /* VMs by runstate and hosts by cstate, for the status at a glance. */
 struct inventory_counts {

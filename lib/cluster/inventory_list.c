@@ -8,6 +8,7 @@
 #include "cluster/inventory.h"
 #include "cluster/inventory_private.h"
 #include "model/json.h"
+#include "model/sieve.h"
 
 #include <inttypes.h>
 
@@ -19,6 +20,7 @@ struct list_view {
 	/* An item of its own in place of the prepared one; NULL: the prepared one. */
 	struct json_object *(*render)(const void *filter, const void *row);
 	const void *filter;
+	uint64_t sieve; /* what the rows it wants have in theirs */
 };
 
 struct position {
@@ -109,7 +111,8 @@ static void list_from(const struct table *table, size_t at, uint32_t limit,
 	for (; at < table->count; at++) {
 		const struct table_entry *entry = table->entries[at];
 
-		if (!view->matches(view->filter, entry->row))
+		if ((table->sieves[at] & view->sieve) != view->sieve ||
+			!view->matches(view->filter, entry->row))
 			continue;
 		if (limit && shown == limit) {
 			list->next = cursor_make(last);
@@ -179,6 +182,7 @@ int inventory_list_vms(struct inventory *inventory, const struct vm_filter *filt
 		.matches = vm_matches,
 		.render = str_is_empty(filter->custom_name) ? NULL : render_custom,
 		.filter = filter,
+		.sieve = sieve_of_filter(filter),
 	};
 
 	return list_rows(inventory, &inventory->vms, &view, page, list, err);

@@ -3,6 +3,7 @@
 #ifndef CLUSTER_INVENTORY_PRIVATE_H
 #define CLUSTER_INVENTORY_PRIVATE_H
 
+#include "cluster/inventory.h"
 #include "cluster/table.h"
 
 #include <pthread.h>
@@ -11,7 +12,7 @@ struct inventory {
 	pthread_rwlock_t lock; /* of everything below */
 	struct table vms;      /* of struct vm_row */
 	struct table hosts;    /* of struct host */
-	uint64_t generation, revision;
+	struct inventory_version vms_version, hosts_version;
 };
 
 #endif

@@ -35,6 +35,7 @@ void table_free(struct table *table)
 	for (size_t i = 0; i < table->count; i++)
 		entry_free(table, table->entries[i]);
 	free(table->entries);
+	free(table->sieves);
 	lh_table_free(table->by_uuid);
 	*table = (struct table){0};
 }
@@ -69,7 +70,7 @@ size_t table_lower_bound(const struct table *table, const char *name, const char
 	return low;
 }
 
-static void insert_in_order(struct table *table, struct table_entry *entry)
+static void insert_in_order(struct table *table, struct table_entry *entry, uint64_t sieve)
 {
 	size_t at = table_lower_bound(table, entry->name, entry->uuid);
 
@@ -77,10 +78,13 @@ static void insert_in_order(struct table *table, struct table_entry *entry)
 		table->room = table->room ? table->room * 2 : 64;
 		table->entries =
 			xreallocarray(table->entries, table->room, sizeof(*table->entries));
+		table->sieves = xreallocarray(table->sieves, table->room, sizeof(*table->sieves));
 	}
-	memmove(table->entries + at + 1, table->entries + at,
-		(table->count - at) * sizeof(*table->entries));
+	size_t behind = table->count - at;
+	memmove(table->entries + at + 1, table->entries + at, behind * sizeof(*table->entries));
+	memmove(table->sieves + at + 1, table->sieves + at, behind * sizeof(*table->sieves));
 	table->entries[at] = entry;
+	table->sieves[at] = sieve;
 	table->count++;
 }
 
@@ -88,9 +92,9 @@ static void take_out_of_order(struct table *table, const struct table_entry *ent
 {
 	size_t at = table_lower_bound(table, entry->name, entry->uuid);
 
-	table->count--;
-	memmove(table->entries + at, table->entries + at + 1,
-		(table->count - at) * sizeof(*table->entries));
+	size_t behind = --table->count - at;
+	memmove(table->entries + at, table->entries + at + 1, behind * sizeof(*table->entries));
+	memmove(table->sieves + at, table->sieves + at + 1, behind * sizeof(*table->sieves));
 }
 
 bool table_render(struct table_entry *entry, struct json_object *json)
@@ -107,30 +111,37 @@ bool table_render(struct table_entry *entry, struct json_object *json)
 	return entry->digest != before;
 }
 
-bool table_put(struct table *table, const char *uuid, const char *name, int64_t ts_ms, void *row,
-	struct json_object *json)
+/* Where the entry is in order, which its name decides; one without a name is not there yet. */
+static void set_place(
+	struct table *table, struct table_entry *entry, const char *name, uint64_t sieve)
 {
-	struct table_entry *entry = table_find(table, uuid);
+	if (entry->name && str_equal(entry->name, name)) {
+		table->sieves[table_lower_bound(table, name, entry->uuid)] = sieve;
+		return;
+	}
+	if (entry->name)
+		take_out_of_order(table, entry);
+	free(entry->name);
+	entry->name = xstrdup(name);
+	insert_in_order(table, entry, sieve);
+}
+
+bool table_put(struct table *table, const struct table_row *put)
+{
+	struct table_entry *entry = table_find(table, put->uuid);
 
 	if (!entry) {
 		entry = xcalloc(1, sizeof(*entry));
-		str_copy(entry->uuid, sizeof(entry->uuid), uuid);
-		entry->name = xstrdup(name);
-		insert_in_order(table, entry);
+		str_copy(entry->uuid, sizeof(entry->uuid), put->uuid);
 		if (lh_table_insert(table->by_uuid, entry->uuid, entry) < 0)
 			mem_check(NULL);
 	} else {
 		table->free_row(entry->row);
-		if (!str_equal(entry->name, name)) {
-			take_out_of_order(table, entry);
-			free(entry->name);
-			entry->name = xstrdup(name);
-			insert_in_order(table, entry);
-		}
 	}
-	entry->row = row;
-	entry->ts_ms = ts_ms;
-	return table_render(entry, json);
+	entry->row = put->row;
+	entry->ts_ms = put->ts_ms;
+	set_place(table, entry, put->name, put->sieve);
+	return table_render(entry, put->json);
 }
 
 bool table_remove(struct table *table, const char *uuid)

@@ -27,6 +27,7 @@ struct table_entry {
 
 struct table {
 	struct table_entry **entries; /* in order */
+	uint64_t *sieves;             /* of the entries, in the same order: model/sieve.h */
 	size_t count, room;
 	struct lh_table *by_uuid;
 	void (*free_row)(void *row);
@@ -38,12 +39,17 @@ void table_free(struct table *table);
 /* NULL when there is none. */
 struct table_entry *table_find(const struct table *table, const char *uuid);
 
-/*
- * Adds a row or replaces the one of that UUID; takes row and json over. json is the item, whose
- * last member is "ts": 0 in "fields". True when the content is not what it was.
- */
-bool table_put(struct table *table, const char *uuid, const char *name, int64_t ts_ms, void *row,
-	struct json_object *json);
+/* A row as it is put: row and json are taken over. */
+struct table_row {
+	const char *uuid, *name;
+	int64_t ts_ms;
+	void *row;
+	struct json_object *json; /* the item, whose last member is "ts": 0 in "fields" */
+	uint64_t sieve;           /* 0 where nobody looks for it */
+};
+
+/* Adds a row or replaces the one of that UUID. True when the content is not what it was. */
+bool table_put(struct table *table, const struct table_row *put);
 /* The same for a row that was changed in place. */
 bool table_render(struct table_entry *entry, struct json_object *json);
 /* False when there is none. */

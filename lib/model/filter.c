@@ -185,6 +185,14 @@ static int set_field(const struct field *fields, size_t count, void *filter, con
 	return status < 0 ? -1 : 1;
 }
 
+static bool is_any_given(const struct field *fields, size_t count, const void *filter)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_given(&fields[i], (const char *)filter + fields[i].offset))
+			return true;
+	return false;
+}
+
 int vm_filter_from_json(struct json_object *json, struct vm_filter *filter, struct error *err)
 {
 	*filter = (struct vm_filter){0};
@@ -212,6 +220,16 @@ int host_filter_set(
 	struct host_filter *filter, const char *name, const char *value, struct error *err)
 {
 	return set_field(host_fields, COUNT(host_fields), filter, name, value, err);
+}
+
+bool vm_filter_is_empty(const struct vm_filter *filter)
+{
+	return !is_any_given(vm_fields, COUNT(vm_fields), filter);
+}
+
+bool host_filter_is_empty(const struct host_filter *filter)
+{
+	return !is_any_given(host_fields, COUNT(host_fields), filter);
 }
 
 void vm_filter_free(struct vm_filter *filter)

@@ -59,6 +59,9 @@ int host_filter_from_json(struct json_object *json, struct host_filter *filter, 
 int vm_filter_set(struct vm_filter *filter, const char *name, const char *value, struct error *err);
 int host_filter_set(
 	struct host_filter *filter, const char *name, const char *value, struct error *err);
+/* Whether nothing is given: every row matches. */
+bool vm_filter_is_empty(const struct vm_filter *filter);
+bool host_filter_is_empty(const struct host_filter *filter);
 bool vm_filter_match(const struct vm_filter *filter, const struct vm_row *row);
 bool host_filter_match(const struct host_filter *filter, const struct host *host);
 void vm_filter_free(struct vm_filter *filter);

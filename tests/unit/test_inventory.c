@@ -206,6 +206,51 @@ static void test_filter(void **state)
 	inventory_free(inventory);
 }
 
+/* What is found among many that are put, renamed and removed is what looking at each one finds. */
+static void test_filter_among_many(void **state)
+{
+	enum { MANY = 400, LENGTH = 7 };
+	static char names[MANY][LENGTH + 1];
+	struct inventory *inventory = inventory_new();
+	struct error err = {0};
+
+	(void)state;
+	srand(7);
+	for (unsigned turn = 0; turn < 3 * MANY; turn++) {
+		unsigned number = (unsigned)rand() % MANY;
+		char *name = names[number];
+
+		if (turn % 4 == 0) {
+			unsigned gone = (unsigned)rand() % MANY;
+
+			inventory_remove_vm(inventory, uuid_of(gone));
+			*names[gone] = '\0';
+		}
+		for (size_t i = 0; i < LENGTH; i++)
+			name[i] = (char)('a' + rand() % 4);
+		put(inventory, number, name, number % 2 ? HOST_A : HOST_B, RUNSTATE_RUNNING, 1);
+	}
+	for (unsigned turn = 0; turn < 300; turn++) {
+		char *text = names[(unsigned)rand() % MANY] + rand() % 4;
+		struct vm_filter filter = {.name = text,
+			.host_uuid =
+				(char *)(turn % 3 ? NULL : "AAAAAAAA-0000-0000-0000-000000000001"),
+			.custom_name = (char *)(turn % 2 ? "tier" : NULL),
+			.custom_value = (char *)"web"};
+		struct inventory_list list;
+		size_t wanted = 0, found = 0;
+
+		for (unsigned i = 0; i < MANY; i++)
+			wanted += *names[i] && strstr(names[i], text) && (turn % 3 || i % 2);
+		assert_int_equal(inventory_list_vms(inventory, &filter, NULL, &list, &err), 0);
+		for (const char *at = list.json; (at = strstr(at, "\"uuid\"")); at++)
+			found++;
+		assert_int_equal(found, wanted);
+		list_clear(&list);
+	}
+	inventory_free(inventory);
+}
+
 static void test_pages_stay_stable(void **state)
 {
 	struct inventory *inventory = inventory_new();
@@ -258,7 +303,7 @@ static void test_bad_cursor(void **state)
 	inventory_free(inventory);
 }
 
-static void test_etag_and_generation(void **state)
+static void test_etag_and_versions(void **state)
 {
 	struct inventory *inventory = inventory_new();
 	struct inventory_list first, second;
@@ -267,26 +312,33 @@ static void test_etag_and_generation(void **state)
 
 	(void)state;
 	put(inventory, 1, "a", HOST_A, RUNSTATE_RUNNING, 1);
-	uint64_t generation = inventory_generation(inventory);
-	uint64_t revision = inventory_revision(inventory);
+	put_host(inventory, HOST_A, "virt1");
+	struct inventory_version before = inventory_vms_version(inventory);
+	struct inventory_version hosts = inventory_hosts_version(inventory);
 	assert_int_equal(inventory_list_vms(inventory, &all, NULL, &first, &err), 0);
 
 	put(inventory, 1, "a", HOST_A, RUNSTATE_RUNNING, 2);
 	inventory_set_runstate(inventory, uuid_of(1), RUNSTATE_RUNNING, 3);
 	inventory_set_runstate(inventory, uuid_of(9), RUNSTATE_RUNNING, 3);
-	assert_int_equal(inventory_generation(inventory), generation);
-	assert_int_not_equal(inventory_revision(inventory), revision);
+	assert_int_equal(inventory_vms_version(inventory).content, before.content);
+	assert_int_not_equal(inventory_vms_version(inventory).revision, before.revision);
+	assert_int_equal(inventory_hosts_version(inventory).revision, hosts.revision);
 	assert_int_equal(inventory_list_vms(inventory, &all, NULL, &second, &err), 0);
 	assert_string_equal(first.etag, second.etag);
 	assert_non_null(strstr(second.json, "\"ts\":3"));
 	list_clear(&second);
 
 	inventory_set_runstate(inventory, uuid_of(1), RUNSTATE_PAUSED, 4);
-	assert_int_not_equal(inventory_generation(inventory), generation);
+	assert_int_not_equal(inventory_vms_version(inventory).content, before.content);
 	assert_int_equal(inventory_list_vms(inventory, &all, NULL, &second, &err), 0);
 	assert_string_not_equal(first.etag, second.etag);
 	list_clear(&second);
 	list_clear(&first);
+
+	before = inventory_vms_version(inventory);
+	put_host(inventory, HOST_A, "virt2");
+	assert_int_not_equal(inventory_hosts_version(inventory).content, hosts.content);
+	assert_int_equal(inventory_vms_version(inventory).revision, before.revision);
 	inventory_free(inventory);
 }
 
@@ -373,9 +425,10 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_long_foreign_name_is_cut_between_characters),
 		cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_filter_among_many),
 		cmocka_unit_test(test_pages_stay_stable),
 		cmocka_unit_test(test_bad_cursor),
-		cmocka_unit_test(test_etag_and_generation),
+		cmocka_unit_test(test_etag_and_versions),
 		cmocka_unit_test(test_hosts_and_counts),
 		cmocka_unit_test(test_readers_beside_a_writer),
 	};
