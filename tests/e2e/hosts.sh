@@ -236,6 +236,39 @@ where() { # vm: to show what is wrong
 	echo "copies: $(copies "$1") defined: $(defined "$1") registered: $(registered "$1") lease: $(holder "$1")"
 }
 
+# Moves.
+
+migrate() { # vm host|"" 0|1: cold or live; asked where `on` says. Sets $operation.
+	api POST "/vms/$1/runstate/migrate" "$(jq -nc --arg host "$2" --argjson type "$3" '{host: $host, migration_type: $type}')"
+	operation=$(field '.operation? // empty' 2>/dev/null)
+	[ "$status" = 202 ]
+}
+# The operation of a host that began it, whichever `on` is: STATE CODE DETAIL.
+operation_at() { # host
+	host_get "$1" "/operations/$operation" | jq -r '"\(.state) \(.error.code // "") \(.error.detail // "")"'
+}
+has_ended() { # host
+	case $(operation_at "$1") in running* | null* | '') return 1 ;; esac
+}
+migrate_and_wait() { # from vm to 0|1 [seconds]
+	migrate "$2" "$3" "$4" && wait_for "${5:-60}" has_ended "$1"
+}
+# What the operation log of a VM says of its last migration, at a host: STATUS MESSAGE.
+migrate_log() { # host vm
+	host_get "$1" "/vms/$2" | jq -r '.stats.oplog.items[] | select(.op == "VmMigrate") | "\(.status) \(.msg)"'
+}
+migrate_state() { # host vm
+	host_get "$1" "/vms/$2/runstate/migrate" | jq .state
+}
+# In the middle of it: QEMU sends memory.
+migrates() { # host vm
+	[ "$(virsh_on "$1" domjobinfo "$2" | sed -n 's/^Memory processed: *\([0-9]*\).*/\1/p')" -gt 1 ]
+}
+# A guest that no move ends with at 2 MiB/s; migrate-setspeed changes that at any time.
+vm_dirty() { # host name
+	vm_boot "$1" "$2" guest-dirty.iso && virsh_on "$1" migrate-setspeed "$vm" 2
+}
+
 # Every list against every libvirt.
 
 listed_on() { # host: what it says of all
