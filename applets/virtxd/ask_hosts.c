@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A few threads take one host after the other: see ask_hosts.h. */
+/* Asking, and what the answers say: see ask_hosts.h. */
 #include "ask_hosts.h"
 
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/str.h"
 #include "forward.h"
-
-#include <pthread.h>
 
 struct round {
 	struct daemon *daemon;
 	const char *target;
 	struct host_answers *answers;
-	atomic_size_t next;
 };
 
-static void ask_one(struct round *round, struct host_answer *answer)
+static void ask_one(void *context, size_t index)
 {
+	const struct round *round = context;
 	struct daemon *daemon = round->daemon;
+	struct host_answer *answer = &round->answers->list[index];
 
 	if (!peers_enter(daemon->peers, answer->uuid)) {
 		error_set(&answer->err, ERR_TIMEOUT, "it does not answer: others wait already");
@@ -28,30 +28,6 @@ static void ask_one(struct round *round, struct host_answer *answer)
 	/* A refusal is an answer too. */
 	bool silent = answer->err.code == ERR_TIMEOUT || answer->err.code == ERR_CONNECT;
 	peers_leave(daemon->peers, answer->uuid, !silent);
-}
-
-static void *ask_some(void *context)
-{
-	struct round *round = context;
-	size_t i;
-
-	while ((i = atomic_fetch_add(&round->next, 1)) < round->answers->count)
-		ask_one(round, &round->answers->list[i]);
-	return NULL;
-}
-
-/* With fewer threads, or none but this one, it only takes longer. */
-static void ask_all(struct round *round)
-{
-	pthread_t threads[ASK_HOSTS_AT_ONCE - 1];
-	size_t started = 0;
-
-	while (started < ASK_HOSTS_AT_ONCE - 1 && started + 1 < round->answers->count &&
-		pthread_create(&threads[started], NULL, ask_some, round) == 0)
-		started++;
-	ask_some(round);
-	while (started > 0)
-		pthread_join(threads[--started], NULL);
 }
 
 void ask_hosts(struct daemon *daemon, const char *target, struct host_answers *answers)
@@ -70,7 +46,7 @@ void ask_hosts(struct daemon *daemon, const char *target, struct host_answers *a
 		memcpy(answer->uuid, peers[i].uuid, sizeof(answer->uuid));
 		memcpy(answer->name, peers[i].name, sizeof(answer->name));
 	}
-	ask_all(&round);
+	parallel_each(answers->count, ASK_HOSTS_AT_ONCE, ask_one, &round);
 }
 
 void host_answers_clear(struct host_answers *answers)
