@@ -43,7 +43,7 @@ int api_shutdown(struct call *call, struct error *err)
 		return -1;
 	snprintf(message, sizeof(message), "shutdown force=%d.", force);
 	oplog_start(daemon, uuid, OPLOG_SHUTDOWN, message, &note);
-	/* With force 0 it stays open until the guest has stopped: oplog_on_stop(). */
+	/* With force 0 it stays open until the guest has stopped: oplog_catch_up(). */
 	if (shut_down(call, force, err) || force > 0)
 		oplog_finish(daemon, uuid, &note, "forced shutdown", err);
 	vm_ops_end(daemon, operation, uuid, err);

@@ -51,17 +51,18 @@ struct collector {
 };
 
 /*
- * Puts one VM as libvirt tells it. *stopped: its log has an open shutdown that is over now. -1 with
- * err when its XML could not be had; its state is put all the same.
+ * Puts one VM as libvirt tells it. *behind: its log has not caught up (oplog.h). -1 with err when
+ * its XML could not be had; its state is put all the same.
  */
 static int put_vm(struct collector *collector, uint64_t ticket, const struct domain_stats *stats,
-	bool with_definition, bool *stopped, struct error *err)
+	bool with_definition, bool *behind, struct error *err)
 {
 	struct local_definition definition = {0};
 	bool read =
 		with_definition && definition_read(collector->daemon, stats, &definition, err) == 0;
 
-	*stopped = read && definition_has_open_shutdown(&definition, stats->runstate);
+	*behind = read && !definition.why &&
+		  oplog_is_behind(collector->daemon, definition.reading.oplog, stats->runstate);
 	if (err->code == ERR_NOT_FOUND) {
 		local_vms_remove(collector->vms, ticket, stats->uuid);
 		return -1;
@@ -79,17 +80,17 @@ static int put_vm(struct collector *collector, uint64_t ticket, const struct dom
 }
 
 static int refresh_once(
-	struct collector *collector, const char *uuid, bool *stopped, struct error *err)
+	struct collector *collector, const char *uuid, bool *behind, struct error *err)
 {
 	uint64_t ticket = local_vms_ticket(collector->vms);
 	struct domain_stats stats = {0};
 
-	*stopped = false;
+	*behind = false;
 	if (hypervisor_collect_one(collector->daemon->hypervisor, uuid, &stats, err) < 0) {
 		if (err->code != ERR_NOT_FOUND)
 			return -1;
 	} else if (stats.persistent) {
-		if (put_vm(collector, ticket, &stats, true, stopped, err) == 0)
+		if (put_vm(collector, ticket, &stats, true, behind, err) == 0)
 			return 0;
 		if (err->code != ERR_NOT_FOUND)
 			return -1;
@@ -99,26 +100,26 @@ static int refresh_once(
 	return 0;
 }
 
-/* Completes the log of a VM that has stopped; what that wrote is read by the caller. */
+/* Completes the log of a VM; what that wrote is read by the caller. */
 static void complete_log(struct collector *collector, const char *uuid)
 {
 	cleanup_vm struct vm vm = {0};
 	struct error err = {0};
 
 	if (local_vms_get(collector->vms, uuid, &vm, &err) == 0)
-		oplog_on_stop(collector->daemon, uuid, &vm);
+		oplog_catch_up(collector->daemon, uuid, &vm);
 }
 
 int collector_refresh(struct collector *collector, const char *uuid, struct error *err)
 {
-	bool stopped;
+	bool behind;
 
-	if (refresh_once(collector, uuid, &stopped, err) < 0)
+	if (refresh_once(collector, uuid, &behind, err) < 0)
 		return -1;
-	if (!stopped)
+	if (!behind)
 		return 0;
 	complete_log(collector, uuid);
-	return refresh_once(collector, uuid, &stopped, err);
+	return refresh_once(collector, uuid, &behind, err);
 }
 
 /* What does not change while libvirt stays the same. */
@@ -173,13 +174,13 @@ static void put_all(
 	struct collector *collector, uint64_t ticket, const struct domain_stats *list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		bool wants = local_vms_wants_definition(collector->vms, &list[i]), stopped;
+		bool wants = local_vms_wants_definition(collector->vms, &list[i]), behind;
 		struct error err = {0};
 
-		put_vm(collector, ticket, &list[i], wants, &stopped, &err);
+		put_vm(collector, ticket, &list[i], wants, &behind, &err);
 		if (error_is_set(&err) && err.code != ERR_NOT_FOUND)
 			log_warning("VM not read", "vm", list[i].uuid, "reason", err.message);
-		if (stopped) {
+		if (behind) {
 			complete_log(collector, list[i].uuid);
 			local_vms_mark(collector->vms, list[i].uuid);
 		}

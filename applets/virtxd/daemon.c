@@ -19,6 +19,7 @@
 #include "local_vms.h"
 #include "lockspace_watch.h"
 #include "membership.h"
+#include "migration.h"
 #include "operations.h"
 #include "readiness.h"
 #include "recovery.h"
@@ -331,6 +332,7 @@ static int start_parts(
 	if (collector_start(daemon->collector, err) < 0 || open_store(daemon, err) < 0)
 		return -1;
 	drain_host_load(daemon);
+	daemon->migrations = migrations_new();
 	daemon->recovery_watch = recovery_watch_new(daemon);
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
@@ -421,6 +423,7 @@ bool daemon_stop(struct daemon *daemon)
 		!recovery_watch_stop(daemon->recovery_watch))
 		return false;
 	seed_leases_free(daemon->seed_leases);
+	migrations_free(daemon->migrations);
 	operations_close(daemon->operations);
 	access_free(daemon->access);
 	admissions_free(daemon->admissions);

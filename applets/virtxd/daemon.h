@@ -22,6 +22,7 @@ struct access;
 struct readiness;
 struct lockspace_watch;
 struct seed_leases;
+struct migrations;
 struct recovery_watch;
 struct peers;
 struct forward;
@@ -49,6 +50,7 @@ struct daemon {
 	atomic_uint lockid;                /* this host's id in the lockspace; 0: not in it */
 	struct seed_leases *seed_leases;   /* the same */
 	struct operations *operations;
+	struct migrations *migrations;
 	struct recovery_watch *recovery_watch;
 	atomic_bool drained;   /* drain_host.h */
 	struct claims *claims; /* NULL standalone; the next five likewise */

@@ -41,12 +41,3 @@ void definition_free(struct local_definition *definition)
 	domain_reading_free(&definition->reading);
 	free(definition->why);
 }
-
-bool definition_has_open_shutdown(const struct local_definition *definition, enum runstate runstate)
-{
-	const struct oplog_entry *entry = &definition->reading.oplog[OPLOG_SHUTDOWN];
-	/* A QEMU that was killed, or went while nobody watched it, is "crashed" to libvirt. */
-	bool off = runstate == RUNSTATE_POWEROFF || runstate == RUNSTATE_CRASHED;
-
-	return off && !definition->why && entry->present && entry->status == OPLOG_STARTED;
-}

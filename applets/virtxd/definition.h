@@ -15,8 +15,4 @@ int definition_read(struct daemon *daemon, const struct domain_stats *stats,
 	struct local_definition *definition, struct error *err);
 void definition_free(struct local_definition *definition);
 
-/* True when the log of a VM that is off still has an open shutdown. */
-bool definition_has_open_shutdown(
-	const struct local_definition *definition, enum runstate runstate);
-
 #endif

@@ -52,6 +52,7 @@ int intent_write(const struct store *store, const struct intent *intent, struct 
 	if (intent->op == INTENT_MIGRATE) {
 		json_add_string(json, "from", intent->from);
 		json_add_string(json, "to", intent->to);
+		json_add_string(json, "host", intent->to_name);
 		json_add_bool(json, "live", intent->live);
 		json_add_bool(json, "running", intent->running);
 		json_add_int(json, "note", intent->note_ms);
@@ -109,11 +110,16 @@ static int read_host(struct json_object *json, const char *name, char host[stati
 
 static int read_migration(struct json_object *json, struct intent *intent, struct error *err)
 {
+	cleanup_free char *name = NULL;
+
 	if (read_host(json, "from", intent->from, err) || read_host(json, "to", intent->to, err) ||
+		json_get_string(json, "host", "", &name, err) ||
 		json_get_bool(json, "live", "", &intent->live, err) ||
 		json_get_bool(json, "running", "", &intent->running, err) ||
 		json_get_i64(json, "note", "", &intent->note_ms, err))
 		return -1;
+	if (!str_copy(intent->to_name, sizeof(intent->to_name), name))
+		return error_set(err, ERR_INVALID, "host: longer than a host's name can be");
 	return 0;
 }
 

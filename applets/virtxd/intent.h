@@ -46,6 +46,7 @@ struct intent {
 	size_t n_made;
 	char from[UUID_TEXT_SIZE]; /* migrate: the host that wrote it; register: the dead one */
 	char to[UUID_TEXT_SIZE];   /* migrate: this and what follows */
+	char to_name[256];
 	bool live;
 	bool running;    /* it ran, and was not paused */
 	int64_t note_ms; /* start of its entry in the operation log */

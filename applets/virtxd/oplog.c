@@ -70,21 +70,59 @@ void oplog_finish(struct daemon *daemon, const char *uuid, const struct oplog_no
 			.message = message});
 }
 
-void oplog_on_stop(struct daemon *daemon, const char *uuid, const struct vm *vm)
+/* Force 0 asks the guest; with any other one libvirt took the VM away. */
+static void finish_shutdown(struct daemon *daemon, const char *uuid, const struct oplog_note *note,
+	enum runstate runstate)
 {
-	const struct oplog_entry *entry = &vm->oplog[OPLOG_SHUTDOWN];
-	struct oplog_note note = {.op = OPLOG_SHUTDOWN, .start_ms = entry->start_ms};
-	const char *message = entry->message ? entry->message : "";
-
-	if (!entry->present || entry->status != OPLOG_STARTED)
-		return;
-	if (!str_copy(note.message, sizeof(note.message), message))
-		return; /* not one that a daemon writes */
-	/* Force 0 asks the guest; with any other one libvirt took the VM away. */
-	bool asked = str_starts_with(message, "shutdown force=0");
+	bool asked = str_starts_with(note->message, "shutdown force=0");
 	struct error how = {0};
 
-	if (asked && vm->runstate == RUNSTATE_CRASHED)
+	if (asked && runstate == RUNSTATE_CRASHED)
 		error_set(&how, ERR_STATE, "crashed");
-	oplog_finish(daemon, uuid, &note, asked ? "graceful shutdown" : "forced shutdown", &how);
+	oplog_finish(daemon, uuid, note, asked ? "graceful shutdown" : "forced shutdown", &how);
+}
+
+static bool is_open(const struct oplog_entry *entry)
+{
+	return entry->present && entry->status == OPLOG_STARTED;
+}
+
+/* The VM came from another host, and the entry with it. */
+static bool has_arrived(
+	const struct daemon *daemon, const struct oplog_entry *entry, enum runstate runstate)
+{
+	cleanup_free char *arrival = xasprintf(" to %s.", daemon->host_uuid);
+
+	return is_open(entry) && entry->message && str_ends_with(entry->message, arrival) &&
+	       runstate != RUNSTATE_MIGRATING && runstate != RUNSTATE_STARTUP;
+}
+
+bool oplog_is_behind(
+	const struct daemon *daemon, const struct oplog_entry *oplog, enum runstate runstate)
+{
+	/* A QEMU that was killed, or went while nobody watched it, is "crashed" to libvirt. */
+	bool off = runstate == RUNSTATE_POWEROFF || runstate == RUNSTATE_CRASHED;
+
+	return (off && is_open(&oplog[OPLOG_SHUTDOWN])) ||
+	       has_arrived(daemon, &oplog[OPLOG_MIGRATE], runstate);
+}
+
+void oplog_catch_up(struct daemon *daemon, const char *uuid, const struct vm *vm)
+{
+	bool off = vm->runstate == RUNSTATE_POWEROFF || vm->runstate == RUNSTATE_CRASHED;
+	static const struct error none = {0};
+
+	for (size_t i = 0; i < OPLOG_COUNT; i++) {
+		const struct oplog_entry *entry = &vm->oplog[i];
+		struct oplog_note note = {.op = (enum oplog_op)i, .start_ms = entry->start_ms};
+
+		/* One that is too long is not one that a daemon writes. */
+		if (!is_open(entry) || !str_copy(note.message, sizeof(note.message),
+					       entry->message ? entry->message : ""))
+			continue;
+		if (i == OPLOG_SHUTDOWN && off)
+			finish_shutdown(daemon, uuid, &note, vm->runstate);
+		if (i == OPLOG_MIGRATE && has_arrived(daemon, entry, vm->runstate))
+			oplog_finish(daemon, uuid, &note, "Migrated.", &none);
+	}
 }

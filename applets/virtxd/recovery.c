@@ -8,6 +8,7 @@
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
+#include "migration.h"
 #include "operations.h"
 #include "oplog.h"
 #include "quarantine.h"
@@ -63,6 +64,7 @@ static int settle_cut_boot(
 static int settle_intent(struct daemon *daemon, struct operation *operation, struct intent *intent,
 	bool last, const char **how, struct error *err)
 {
+	enum migration_fate fate;
 	bool done = false;
 
 	switch (intent->op) {
@@ -83,7 +85,10 @@ static int settle_intent(struct daemon *daemon, struct operation *operation, str
 		*how = done ? "boot completed" : "boot taken back";
 		return 0;
 	case INTENT_MIGRATE:
-		return error_set(err, ERR_UNAVAILABLE, "it is not known yet what became of it");
+		if (migration_settle(daemon, intent, NULL, &fate, err))
+			return -1;
+		*how = fate == MIGRATION_MOVED ? "the VM has moved" : "the VM has not moved";
+		return 0;
 	case INTENT_REGISTER:
 		return takeover_settle(daemon, intent, how, err);
 	}
@@ -162,7 +167,8 @@ static void settle_intents(struct daemon *daemon)
 	size_t count = list_intents(daemon, &vms);
 
 	for (size_t i = 0; i < count; i++)
-		if (takes_long(daemon, vms[i]) || !settle_vm(daemon, NULL, vms[i]))
+		if (!migration_take_up(daemon, vms[i]) &&
+			(takes_long(daemon, vms[i]) || !settle_vm(daemon, NULL, vms[i])))
 			recovery_watch_note(daemon->recovery_watch, vms[i]);
 }
 
