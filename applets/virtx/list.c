@@ -12,13 +12,29 @@ static struct json_object *rows_items(struct json_object *result)
 	return json_object_get(json_at(result, "items"));
 }
 
+/* "running", "running (host failed)", "poweroff (conflict)" */
+static void cell_vm_state(const struct cell *cell, struct printbuf *out)
+{
+	struct json_object *conflict = json_at(cell->value, "conflict");
+	int64_t cstate = json_int_at(cell->value, "cstate");
+
+	if (!json_at(cell->value, "runstate"))
+		return;
+	buf_text(out, enum_name(&runstate_names, (int)json_int_at(cell->value, "runstate")));
+	if (json_object_is_type(conflict, json_type_array) &&
+		json_object_array_length(conflict) > 0)
+		buf_text(out, " (conflict)");
+	else if (json_at(cell->value, "cstate") && cstate != CSTATE_ACTIVE)
+		buf_format(out, " (host %s)", enum_name(&cstate_names, (int)cstate));
+}
+
 static const struct column vm_columns[] = {
 	{"UUID", "uuid", cell_text, NULL},
 	{"NAME", "fields.name", cell_text, NULL},
 	{"HOST", "fields.host", cell_host, NULL},
 	{"VLANID", "fields.vlanid", cell_vlan, NULL},
 	{"CUSTOM", "fields.custom", cell_custom, NULL},
-	{"STATE", "fields.runstate", cell_enum, &runstate_names},
+	{"STATE", "fields", cell_vm_state, NULL},
 	{"AGE", "fields.ts", cell_age, NULL},
 	{NULL, NULL, NULL, NULL},
 };
@@ -176,7 +192,13 @@ const struct command list_vm_command = {
 	.name = "list vm",
 	.operands = "",
 	.summary = "List VMs, of all hosts",
-	.details = "Options that narrow the list are combined: a VM must fit all of them.",
+	.details =
+		"Options that narrow the list are combined: a VM must fit all of them. A VM of a "
+		"host "
+		"that failed\n"
+		"or left is shown as it was when that host was last heard of, which AGE tells; one "
+		"that two hosts\n"
+		"have is in conflict: it is neither started nor changed.",
 	.example = "virtx list vm\n"
 		   "virtx list vm --state running --host virt1\n"
 		   "virtx list vm --name web --output name",

@@ -45,7 +45,8 @@ static void count_hosts(struct client *client, struct json_object *status, struc
 	json_add_int(status, "memoryavailable", memory);
 }
 
-/* The list is in order, so that the rows of a VM that two hosts claim stand together. */
+/* The list is in order, so that the rows of a VM that two hosts claim stand together, where a
+ * server has several. */
 static void count_vms(struct client *client, struct json_object *status, struct error *err)
 {
 	cleanup_json struct json_object *answer = NULL;
@@ -60,7 +61,11 @@ static void count_vms(struct client *client, struct json_object *status, struct 
 		const char *uuid = json_text_at(vm, "uuid");
 
 		count_state(counts, enum_name(&runstate_names, (int)runstate));
-		if (*uuid && str_equal(uuid, last))
+		struct json_object *hosts = json_at(vm, "fields.conflict");
+		bool conflict = json_object_is_type(hosts, json_type_array) &&
+				json_object_array_length(hosts) > 0;
+
+		if (conflict || (*uuid && str_equal(uuid, last)))
 			json_object_array_add(conflicts, json_object_new_string(uuid));
 		last = uuid;
 	}

@@ -3,6 +3,7 @@
  * from memory. */
 #include "base/mem.h"
 #include "base/str.h"
+#include "cluster/claims.h"
 #include "collector.h"
 #include "lists.h"
 #include "model/json.h"
@@ -49,6 +50,27 @@ int api_vms_list(struct call *call, struct error *err)
 	return result;
 }
 
+/* With the hosts that have it; *body stays as it is when there is one only. */
+static int show_conflict(struct call *call, struct http_body **body, struct error *err)
+{
+	struct daemon *daemon = call->daemon;
+	char hosts[2][UUID_TEXT_SIZE];
+	cleanup_vm struct vm vm = {0};
+
+	if (!daemon->claims || !claims_is_conflict(daemon->claims, call->vm.uuid, hosts))
+		return 0;
+	if (collector_get_vm(daemon->collector, call->vm.uuid, &vm, err) < 0)
+		return -1;
+	cleanup_json struct json_object *json = vm_to_json(&vm);
+	struct json_object *conflict = json_object_object_get(json, "conflict");
+	for (size_t i = 0; i < 2; i++)
+		json_append_string(conflict, hosts[i]);
+	char *text = json_text(json);
+	http_body_unref(*body);
+	*body = http_body_new(text, strlen(text));
+	return 0;
+}
+
 int api_vms_get(struct call *call, struct error *err)
 {
 	char etag[17];
@@ -57,6 +79,10 @@ int api_vms_get(struct call *call, struct error *err)
 
 	if (!body)
 		return -1;
+	if (show_conflict(call, &body, err) < 0) {
+		http_body_unref(body);
+		return -1;
+	}
 	/*
 	 * The tag is the definition's: it serves If-Match on update. State and figures change
 	 * without it, so If-None-Match says nothing here.

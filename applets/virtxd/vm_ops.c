@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cluster/claims.h"
 #include "collector.h"
 #include "console.h"
 #include "intent.h"
@@ -122,12 +123,28 @@ bool vm_ops_find_left(struct call *call)
 	return true;
 }
 
+/* What hosts say for a minute counts, whatever the register has. */
+static int check_conflict(struct daemon *daemon, const char *uuid, struct error *err)
+{
+	char hosts[2][UUID_TEXT_SIZE];
+
+	if (!daemon->claims || !claims_is_conflict(daemon->claims, uuid, hosts))
+		return 0;
+	error_set(err, ERR_REGISTER,
+		"conflict: hosts %s and %s both have VM %s, so nothing is done to it", hosts[0],
+		hosts[1], uuid);
+	return error_hint(err,
+		"find out which one is right; on the other, virsh undefine takes it out of "
+		"libvirt and leaves its disks");
+}
+
 int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err)
 {
 	cleanup_free struct register_entry *entries = NULL;
 	size_t count = 0;
 
-	if (register_find(daemon->store, uuid, &entries, &count, err))
+	if (check_conflict(daemon, uuid, err) ||
+		register_find(daemon->store, uuid, &entries, &count, err))
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		if (str_equal(entries[i].host, daemon->host_uuid))

@@ -42,8 +42,8 @@ int vm_ops_check_host(struct call *call, const char *host, struct error *err);
  * that. */
 bool vm_ops_find_left(struct call *call);
 
-/* A VM that the register lists under another host too is neither started nor changed nor deleted:
- * ERR_REGISTER. */
+/* A VM that another host has too, as the register or the hosts themselves say (claims.h), is
+ * neither started nor changed nor deleted: ERR_REGISTER. */
 int vm_ops_check_claims(struct daemon *daemon, const char *uuid, struct error *err);
 
 /* How this host writes domains; *console_log is what options->console_log points to, the caller

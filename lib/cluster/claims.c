@@ -372,17 +372,6 @@ void claims_fail_pull(struct claims *claims, const char *host_uuid, int64_t now_
 
 /* ---- time ---- */
 
-/* The two hosts of ours that have it. Called with the lock held. */
-static void name_rivals(const struct claims_vm *vm, char hosts[static 2][UUID_TEXT_SIZE])
-{
-	size_t count = 0;
-
-	for (const struct claim *claim = vm->claims; claim && count < 2; claim = claim->vm_next)
-		if (!claim->gone_until && claim->host->cstate == CSTATE_ACTIVE &&
-			claim->moment.stamp.extended)
-			memcpy(hosts[count++], claim->host->uuid, UUID_TEXT_SIZE);
-}
-
 /* A conflict that was found, to be logged when no lock is held. */
 struct finding {
 	char vm[UUID_TEXT_SIZE], hosts[2][UUID_TEXT_SIZE];
@@ -393,7 +382,8 @@ struct findings {
 	size_t count;
 };
 
-static void find_conflict(struct claims_vm *vm, int64_t now_ms, struct findings *found)
+static void find_conflict(
+	struct claims *claims, struct claims_vm *vm, int64_t now_ms, struct findings *found)
 {
 	struct finding finding = {0};
 
@@ -401,8 +391,9 @@ static void find_conflict(struct claims_vm *vm, int64_t now_ms, struct findings 
 		now_ms - vm->contested_since < CLAIMS_CONFLICT_MS)
 		return;
 	vm->conflict = true;
+	claims_show(claims, vm, now_ms);
 	memcpy(finding.vm, vm->uuid, sizeof(finding.vm));
-	name_rivals(vm, finding.hosts);
+	claims_name_rivals(vm, finding.hosts);
 	found->list = xreallocarray(found->list, found->count + 1, sizeof(*found->list));
 	found->list[found->count++] = finding;
 }
@@ -417,7 +408,7 @@ void claims_tick(struct claims *claims, int64_t now_ms)
 	{
 		struct claims_vm *vm = (void *)lh_entry_v(entry);
 
-		find_conflict(vm, now_ms, &found);
+		find_conflict(claims, vm, now_ms, &found);
 		claims_forget(claims, vm, now_ms);
 	}
 	pthread_mutex_unlock(&claims->lock);
@@ -437,7 +428,7 @@ bool claims_is_conflict(
 	const struct claims_vm *vm = value;
 	bool conflict = vm && vm->conflict;
 	if (conflict)
-		name_rivals(vm, hosts);
+		claims_name_rivals(vm, hosts);
 	pthread_mutex_unlock(&claims->lock);
 	return conflict;
 }

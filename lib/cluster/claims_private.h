@@ -72,6 +72,8 @@ void claims_bury(
 	struct claims *claims, struct claim *claim, const struct moment *moment, int64_t now_ms);
 /* Forgets deletions that are long ago, of one VM; it may go itself. */
 void claims_forget(struct claims *claims, struct claims_vm *vm, int64_t now_ms);
+/* The two active hosts of ours that have it, of one in conflict. */
+void claims_name_rivals(const struct claims_vm *vm, char hosts[static 2][UUID_TEXT_SIZE]);
 /* Shows the claim that counts, after anything that may change which one that is. */
 void claims_show(struct claims *claims, struct claims_vm *vm, int64_t now_ms);
 

@@ -86,28 +86,50 @@ static struct claim *choose(const struct claims_vm *vm)
 	return best;
 }
 
-/* Whether two active hosts of ours have it. */
-static bool is_contested(const struct claims_vm *vm)
+/* Active hosts of ours that have it are rivals: the nth of them, NULL when there are fewer. */
+static const struct claim *find_rival(const struct claims_vm *vm, unsigned nth)
 {
-	unsigned count = 0;
+	const struct claim *claim = vm->claims;
 
-	for (const struct claim *claim = vm->claims; claim; claim = claim->vm_next)
-		count += is_active(claim) && claim->moment.stamp.extended;
-	return count > 1;
+	for (; claim; claim = claim->vm_next)
+		if (is_active(claim) && claim->moment.stamp.extended && nth-- == 0)
+			break;
+	return claim;
+}
+
+void claims_name_rivals(const struct claims_vm *vm, char hosts[static 2][UUID_TEXT_SIZE])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct claim *claim = find_rival(vm, i);
+
+		str_copy(hosts[i], UUID_TEXT_SIZE, claim ? claim->host->uuid : "");
+	}
+}
+
+/* What a list says of a VM besides what its host said. */
+static void mark_row(const struct claims_vm *vm, struct vm_row *row)
+{
+	row->cstate = vm->shown->host->cstate;
+	free(row->conflict);
+	row->conflict = vm->conflict ? xcalloc(2, sizeof(*row->conflict)) : NULL;
+	if (row->conflict)
+		claims_name_rivals(vm, row->conflict);
 }
 
 void claims_show(struct claims *claims, struct claims_vm *vm, int64_t now_ms)
 {
 	vm->shown = choose(vm);
-	if (vm->shown)
-		inventory_put_vm(claims->inventory, &vm->shown->row);
-	else
-		inventory_remove_vm(claims->inventory, vm->uuid);
-	if (!is_contested(vm)) {
+	if (!find_rival(vm, 1)) {
 		vm->contested_since = 0;
 		vm->conflict = false;
 	} else if (!vm->contested_since) {
 		vm->contested_since = now_ms;
+	}
+	if (vm->shown) {
+		mark_row(vm, &vm->shown->row);
+		inventory_put_vm(claims->inventory, &vm->shown->row);
+	} else {
+		inventory_remove_vm(claims->inventory, vm->uuid);
 	}
 }
 

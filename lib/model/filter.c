@@ -280,11 +280,18 @@ static bool has_custom(const struct vm_row *row, const char *name, const char *v
 	return false;
 }
 
+/* One that two hosts have is on both. */
+static bool is_on_host(const struct vm_row *row, const char *host)
+{
+	if (str_is_empty(host) || strcasecmp(row->host_uuid, host) == 0)
+		return true;
+	return row->conflict &&
+	       (strcasecmp(row->conflict[0], host) == 0 || strcasecmp(row->conflict[1], host) == 0);
+}
+
 bool vm_filter_match(const struct vm_filter *filter, const struct vm_row *row)
 {
-	return contains(row->name, filter->name) &&
-	       (str_is_empty(filter->host_uuid) ||
-		       strcasecmp(row->host_uuid, filter->host_uuid) == 0) &&
+	return contains(row->name, filter->name) && is_on_host(row, filter->host_uuid) &&
 	       is_state((int)row->runstate, filter->runstate) &&
 	       is_state(row->vlanid, filter->vlanid) &&
 	       has_custom(row, filter->custom_name, filter->custom_value) &&

@@ -22,6 +22,8 @@ struct vm_row {
 	struct custom *custom;
 	size_t n_custom;
 	int64_t ts_ms;
+	enum cstate cstate;               /* of its host */
+	char (*conflict)[UUID_TEXT_SIZE]; /* the two hosts that have it; NULL: one has */
 };
 
 void vm_row_free(struct vm_row *row);

@@ -7,6 +7,7 @@
 void vm_row_free(struct vm_row *row)
 {
 	free(row->name);
+	free(row->conflict);
 	custom_list_free(row->custom, row->n_custom);
 	*row = (struct vm_row){0};
 }
@@ -16,6 +17,8 @@ void vm_row_copy(struct vm_row *to, const struct vm_row *from)
 	*to = *from;
 	to->name = xstrdup_or_null(from->name);
 	to->custom = custom_list_copy(from->custom, from->n_custom);
+	if (from->conflict)
+		to->conflict = xmemdup(from->conflict, 2 * UUID_TEXT_SIZE);
 }
 
 void vm_row_from_vm(struct vm_row *row, const struct vm *vm)
@@ -28,6 +31,7 @@ void vm_row_from_vm(struct vm_row *row, const struct vm *vm)
 		.custom = custom_list_copy(vm->def.custom, vm->def.n_custom),
 		.n_custom = vm->def.n_custom,
 		.ts_ms = vm->ts_ms,
+		.cstate = CSTATE_ACTIVE,
 	};
 	memcpy(row->uuid, vm->uuid, sizeof(row->uuid));
 	memcpy(row->host_uuid, vm->host_uuid, sizeof(row->host_uuid));
@@ -53,6 +57,10 @@ struct json_object *vm_row_to_json(const struct vm_row *row, const char *custom_
 	json_add_int(fields, "runstate", row->runstate);
 	json_add_int(fields, "vlanid", row->vlanid);
 	custom_to_json(find_custom(row, custom_name), json_add_object(fields, "custom"));
+	json_add_int(fields, "cstate", row->cstate);
+	struct json_object *conflict = json_add_array(fields, "conflict");
+	for (size_t i = 0; row->conflict && i < 2; i++)
+		json_append_string(conflict, row->conflict[i]);
 	json_add_int(fields, "ts", row->ts_ms);
 	return json;
 }

@@ -60,6 +60,9 @@ uint64_t sieve_of_row(const struct vm_row *row)
 {
 	uint64_t sieve = of_name(row->name) | of_host(row->host_uuid);
 
+	/* One that two hosts have is found on both. */
+	for (size_t i = 0; row->conflict && i < 2; i++)
+		sieve |= of_host(row->conflict[i]);
 	for (size_t i = 0; i < row->n_custom; i++)
 		sieve |= of_custom(row->custom[i].name, row->custom[i].value);
 	return sieve;

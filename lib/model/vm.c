@@ -135,6 +135,7 @@ struct json_object *vm_to_json(const struct vm *vm)
 		json_append_string(addresses, vm->addresses[i]);
 	json_add_bool(json, "autostart", vm->autostart);
 	json_add_bool(json, "foreign", vm->foreign);
+	json_add_array(json, "conflict");
 	vmdef_etag(&vm->def, etag);
 	json_add_string(json, "etag", etag);
 	return json;

@@ -57,8 +57,8 @@ void vm_copy(struct vm *to, const struct vm *from);
 /* Entity tag of a definition: 16 hex digits, the same for equal definitions on every host. */
 void vmdef_etag(const struct vmdef *def, char etag[static 17]);
 
-/* The Vm object of the API; members of ours (vnc, addresses, autostart, foreign, etag) last. The
- * caller puts it. */
+/* The Vm object of the API; members of ours (vnc, addresses, autostart, foreign, conflict, etag)
+ * last. conflict is empty: a VM knows nothing of other hosts. The caller puts it. */
 struct json_object *vm_to_json(const struct vm *vm);
 
 #endif

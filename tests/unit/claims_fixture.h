@@ -6,6 +6,7 @@
 
 #include "base/str.h"
 #include "cluster/claims.h"
+#include "model/json.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,6 +103,34 @@ static inline bool say_host(
 static const struct digest nothing;
 
 /* ---- what is shown ---- */
+
+/* What the list says besides: "1 []" is a VM of an active host, without conflict. */
+static inline void assert_marked(const char *vm, const char *wanted)
+{
+	cleanup_json struct json_object *json = NULL;
+	struct vm_filter all = {0};
+	struct inventory_list list;
+	struct error err = {0};
+
+	assert_int_equal(inventory_list_vms(inventory, &all, NULL, &list, &err), 0);
+	assert_int_equal(json_parse(list.json, list.len, &json, &err), 0);
+	free(list.json);
+	struct json_object *items = json_object_object_get(json, "items");
+	for (size_t i = 0; i < json_object_array_length(items); i++) {
+		struct json_object *item = json_object_array_get_idx(items, i);
+		struct json_object *fields = json_object_object_get(item, "fields");
+		cleanup_free char *marks = NULL;
+
+		if (strcmp(json_object_get_string(json_object_object_get(item, "uuid")), vm) != 0)
+			continue;
+		cleanup_free char *conflict = json_text(json_object_object_get(fields, "conflict"));
+		marks = xasprintf("%d %s",
+			json_object_get_int(json_object_object_get(fields, "cstate")), conflict);
+		assert_string_equal(marks, wanted);
+		return;
+	}
+	fail_msg("VM %s is not listed", vm);
+}
 
 static inline struct vm_place place_of(const char *uuid)
 {

@@ -261,6 +261,19 @@ static void test_migration(void **state)
 	assert_false(claims_is_conflict(claims, VM, hosts));
 }
 
+static size_t count_listed(const struct vm_filter *filter)
+{
+	struct inventory_list list;
+	struct error err = {0};
+	size_t count = 0;
+
+	assert_int_equal(inventory_list_vms(inventory, filter, NULL, &list, &err), 0);
+	for (const char *at = list.json; (at = strstr(at, "\"fields\"")); at++)
+		count++;
+	free(list.json);
+	return count;
+}
+
 static void test_conflict(void **state)
 {
 	char hosts[2][UUID_TEXT_SIZE];
@@ -276,9 +289,16 @@ static void test_conflict(void **state)
 	assert_true(str_equal(hosts[0], OWN) || str_equal(hosts[1], OWN));
 	assert_true(str_equal(hosts[0], HOST_B) || str_equal(hosts[1], HOST_B));
 	assert_shown(VM, OWN, RUNSTATE_RUNNING);
+	assert_marked(VM, "1 [\"" HOST_B "\",\"" OWN "\"]");
+	struct vm_filter on_b = {.host_uuid = (char *)HOST_B};
+	struct vm_filter on_a = {.host_uuid = (char *)HOST_A};
+	assert_int_equal(count_listed(&on_b), 1);
+	assert_int_equal(count_listed(&on_a), 0);
 	/* One that is away has no say; one that is back does, after a while. */
 	claims_set_state(claims, HOST_B, CSTATE_FAILED, now);
 	assert_false(claims_is_conflict(claims, VM, hosts));
+	assert_marked(VM, "1 []");
+	assert_int_equal(count_listed(&on_b), 0);
 	claims_set_state(claims, HOST_B, CSTATE_ACTIVE, now);
 	claims_tick(claims, now);
 	assert_false(claims_is_conflict(claims, VM, hosts));
@@ -288,6 +308,9 @@ static void test_conflict(void **state)
 	claims_remove_own(claims, VM, now);
 	assert_false(claims_is_conflict(claims, VM, hosts));
 	assert_shown(VM, HOST_B, RUNSTATE_RUNNING);
+	assert_marked(VM, "1 []");
+	claims_set_state(claims, HOST_B, CSTATE_LEFT, now);
+	assert_marked(VM, "2 []");
 	assert_false(claims_is_conflict(claims, OTHER, hosts));
 }
 

@@ -19,6 +19,7 @@ static const struct vm_row a_row = {
 	.custom = row_custom,
 	.n_custom = 3,
 	.ts_ms = 5000,
+	.cstate = CSTATE_FAILED,
 };
 
 static const struct host a_host = {
@@ -331,7 +332,7 @@ static void vm_items(void **state)
 		cleanup_free char *wanted = xasprintf(
 			"{\"uuid\":\"11111111-2222-4333-8444-555555555555\",\"fields\":{\"name\":"
 			"\"web-01\",\"host\":\"%s\",\"runstate\":4,\"vlanid\":100,\"custom\":%s,"
-			"\"ts\":5000}}",
+			"\"cstate\":3,\"conflict\":[],\"ts\":5000}}",
 			host_uuid, customs[i][1]);
 
 		assert_string_equal(text, wanted);

@@ -57,6 +57,7 @@ static void vm_has_the_members_of_the_contract(void **state)
 		"\\\"memory\\\"\"},{\"op\":\"VmShutdown\",\"ts\":10,\"te\":0,\"status\":"
 		"\"started\",\"msg\":\"\"}]}},\"ts\":1234567890123,\"vnc\":\"127.0.0.1:5900\","
 		"\"addresses\":[\"10.0.0.1\",\"fe80::1\"],\"autostart\":true,\"foreign\":false,"
+		"\"conflict\":[],"
 		"\"etag\":\"%s\"}",
 		vm_uuid, def_text, host_uuid, etag);
 	assert_string_equal(text, wanted);
