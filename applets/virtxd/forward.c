@@ -130,14 +130,16 @@ static void add(struct outgoing *outgoing, const char *name, const char *value)
 /* Every client's address that this request has come by, ours last. */
 static char *list_clients(const struct http_request *request)
 {
-	char *list = xstrdup("");
+	char *list = NULL;
 
 	for (size_t i = 0; i < request->n_headers; i++) {
 		if (strcasecmp(request->headers[i].name, FORWARDED_FOR) != 0)
 			continue;
 		cleanup_free char *before = list;
-		list = xasprintf("%s%s, ", before, request->headers[i].value);
+		list = xasprintf("%s%s, ", before ? before : "", request->headers[i].value);
 	}
+	if (!list)
+		return xstrdup(request->client);
 	cleanup_free char *before = list;
 	return xasprintf("%s%s", before, request->client);
 }
@@ -293,7 +295,7 @@ char *forward_post(struct forward *forward, const char *host, const char *target
 	return ask(forward, host, &exchange, answer_len, err);
 }
 
-/* The name that lists show, or serf's. */
+/* The name that lists show, or serf's; for what went wrong. */
 static void name_host(struct call *call, const char *host, const char *otherwise)
 {
 	cleanup_host struct host row = {0};
@@ -309,8 +311,13 @@ static int check_target(struct call *call, const char *host, struct peer *peer, 
 	struct forward *forward = call->daemon->forward;
 	bool known = forward && peers_find(forward->peers, host, peer);
 
+	bool came_by =
+		call->peer[0] || !str_is_empty(http_request_header(call->request, LOOP_HEADER));
+
+	if (!came_by && known && peers_is_believed(forward->peers, host))
+		return 0;
 	name_host(call, host, known ? peer->name : host);
-	if (call->peer[0] || !str_is_empty(http_request_header(call->request, LOOP_HEADER)))
+	if (came_by)
 		return error_set(err, ERR_LOOP,
 			"this was forwarded to host %s, but to its knowledge it is for host %s",
 			call->daemon->host_name, call->failed);
@@ -320,8 +327,6 @@ static int check_target(struct call *call, const char *host, struct peer *peer, 
 			!known                          ? "no member of the cluster has its UUID"
 			: peer->cstate == CSTATE_FAILED ? "serf says that it has failed"
 							: "serf says that it has left");
-	if (peers_is_believed(forward->peers, host))
-		return 0;
 	if (peer->old) {
 		error_set(err, ERR_UNAVAILABLE,
 			"host %s runs another implementation, which proves nothing", call->failed);
@@ -397,9 +402,11 @@ static int send_on(struct call *call, const struct peer *peer, struct http_excha
 	struct outgoing outgoing = {0};
 	struct error cause = {0};
 
-	if (is_short && !peers_enter(forward->peers, peer->uuid))
+	if (is_short && !peers_enter(forward->peers, peer->uuid)) {
+		name_host(call, peer->uuid, peer->name);
 		return error_set(err, ERR_UNAVAILABLE,
 			"host %s does not answer: others wait for it already", call->failed);
+	}
 	make_headers(&outgoing, call->request);
 	int result = exchange_proven(forward, peer, &outgoing, exchange, &cause);
 	free(outgoing.forwarded_for);
@@ -407,6 +414,7 @@ static int send_on(struct call *call, const struct peer *peer, struct http_excha
 		peers_leave(forward->peers, peer->uuid, result == 0);
 	if (result == 0)
 		return 0;
+	name_host(call, peer->uuid, peer->name);
 	/* The contract has one status for all of these. */
 	error_set(err, ERR_FORWARD, "host %s: %s", call->failed, cause.message);
 	return cause.hint[0] ? error_hint(err, "%s", cause.hint) : -1;

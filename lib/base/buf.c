@@ -29,12 +29,20 @@ void buf_text(struct printbuf *buf, const char *text)
 
 void buf_format(struct printbuf *buf, const char *format, ...)
 {
-	va_list args;
+	char small[256];
+	va_list args, again;
 
 	va_start(args, format);
-	cleanup_free char *text = xvasprintf(format, args);
+	va_copy(again, args);
+	int len = vsnprintf(small, sizeof(small), format, args);
+	if (len >= 0 && (size_t)len < sizeof(small)) {
+		buf_append(buf, small, (size_t)len);
+	} else {
+		cleanup_free char *text = xvasprintf(format, again);
+		buf_text(buf, text);
+	}
+	va_end(again);
 	va_end(args);
-	buf_text(buf, text);
 }
 
 char *buf_steal(struct printbuf *buf)

@@ -11,9 +11,20 @@
 
 /* Lower-case hex of the SHA-256 of len bytes. */
 void hash_sha256_hex(const void *data, size_t len, char hex[static HASH_HEX_SIZE]);
-/* The same of HMAC-SHA-256. */
-void hash_hmac_hex(const void *key, size_t key_len, const void *data, size_t len,
-	char hex[static HASH_HEX_SIZE]);
+
+/* A key of HMAC-SHA-256, made ready once for many texts; any thread may use it. */
+struct hash_key;
+
+/* Copies the key. */
+struct hash_key *hash_key_new(const void *key, size_t len);
+/* Clears it. NULL is fine. */
+void hash_key_free(struct hash_key *key);
+/* Lower-case hex of the HMAC-SHA-256 of len bytes. */
+void hash_hmac_hex(
+	const struct hash_key *key, const void *data, size_t len, char hex[static HASH_HEX_SIZE]);
+
+/* len bytes as 2 * len lower-case hex digits and a NUL. */
+void hash_to_hex(const unsigned char *data, size_t len, char *hex);
 
 /* True when both texts have the same bytes; takes as long wherever they differ. */
 bool hash_equal(const char *a, const char *b);

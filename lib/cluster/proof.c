@@ -32,7 +32,7 @@ struct bucket {
 };
 
 struct proof {
-	uint8_t key[PROOF_KEY_SIZE];
+	struct hash_key *key;
 	char own[UUID_TEXT_SIZE];
 	pthread_mutex_t lock; /* of buckets */
 	struct bucket buckets[BUCKETS];
@@ -50,7 +50,7 @@ struct proof *proof_new(const uint8_t key[static PROOF_KEY_SIZE], const char *ow
 {
 	struct proof *proof = xcalloc(1, sizeof(*proof));
 
-	memcpy(proof->key, key, sizeof(proof->key));
+	proof->key = hash_key_new(key, PROOF_KEY_SIZE);
 	str_copy(proof->own, sizeof(proof->own), own);
 	pthread_mutex_init(&proof->lock, NULL);
 	return proof;
@@ -60,9 +60,21 @@ void proof_free(struct proof *proof)
 {
 	if (!proof)
 		return;
-	explicit_bzero(proof->key, sizeof(proof->key));
+	hash_key_free(proof->key);
 	pthread_mutex_destroy(&proof->lock);
 	free(proof);
+}
+
+/* Most requests have none. */
+static void hash_body(const void *body, size_t len, char hex[static HASH_HEX_SIZE])
+{
+	static const char of_nothing[HASH_HEX_SIZE] =
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+	if (len)
+		hash_sha256_hex(body, len, hex);
+	else
+		memcpy(hex, of_nothing, sizeof(of_nothing));
 }
 
 /* Fills claim->hmac with what it must be. No part can hold a newline, so each text is one claim. */
@@ -70,12 +82,17 @@ static void sign(const struct proof *proof, const char *receiver,
 	const struct proof_request *request, struct claim *claim)
 {
 	cleanup_buf struct printbuf *text = buf_new();
-	char body[HASH_HEX_SIZE];
+	char body[HASH_HEX_SIZE], ts[24];
 
-	hash_sha256_hex(request->body ? request->body : "", request->body_len, body);
-	buf_format(text, "virtx request 1\n%s\n%s\n%s\n%s\n%s\n%" PRId64 "\n%s\n", claim->sender,
-		receiver, request->method, request->target, body, claim->ts_ms, claim->nonce);
-	hash_hmac_hex(proof->key, sizeof(proof->key), text->buf, (size_t)text->bpos, claim->hmac);
+	hash_body(request->body, request->body_len, body);
+	snprintf(ts, sizeof(ts), "%" PRId64, claim->ts_ms);
+	const char *const parts[] = {"virtx request 1", claim->sender, receiver, request->method,
+		request->target, body, ts, claim->nonce};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		buf_text(text, parts[i]);
+		buf_append(text, "\n", 1);
+	}
+	hash_hmac_hex(proof->key, text->buf, (size_t)text->bpos, claim->hmac);
 }
 
 static void make_nonce(char nonce[static NONCE_CHARS + 1])
@@ -84,8 +101,7 @@ static void make_nonce(char nonce[static NONCE_CHARS + 1])
 
 	while (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+	hash_to_hex(bytes, sizeof(bytes), nonce);
 }
 
 void proof_make(struct proof *proof, const char *receiver, const struct proof_request *request,
@@ -216,9 +232,9 @@ void proof_make_answer(struct proof *proof, const char *request_value, int statu
 	cleanup_buf struct printbuf *text = buf_new();
 	char hash[HASH_HEX_SIZE];
 
-	hash_sha256_hex(body ? body : "", body_len, hash);
+	hash_body(body, body_len, hash);
 	buf_format(text, "virtx answer 1\n%s\n%d\n%s\n", request_value, status, hash);
-	hash_hmac_hex(proof->key, sizeof(proof->key), text->buf, (size_t)text->bpos, value);
+	hash_hmac_hex(proof->key, text->buf, (size_t)text->bpos, value);
 }
 
 bool proof_check_answer(struct proof *proof, const char *request_value, int status,

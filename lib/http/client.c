@@ -150,7 +150,10 @@ static char *request_head(
 			return NULL;
 		}
 		typed |= strcasecmp(name, "Content-Type") == 0;
-		buf_format(head, "%s: %s\r\n", name, value);
+		buf_text(head, name);
+		buf_text(head, ": ");
+		buf_text(head, value);
+		buf_text(head, "\r\n");
 	}
 	if (exchange->body && !typed)
 		buf_text(head, "Content-Type: application/json\r\n");
