@@ -108,8 +108,7 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 	}
 }
 
-/* 0 when an operation is done, 1 while it runs, -1 with its error. */
-static int operation_result(struct json_object *operation, struct error *err)
+int wait_result(struct json_object *operation, struct error *err)
 {
 	const char *state = json_text_at(operation, "state");
 
@@ -138,7 +137,7 @@ static int follow(struct client *client, const char *location, struct json_objec
 		json_object_put(*operation);
 		if (client_get(client, location, NULL, operation, err) < 0)
 			return error_prefix(err, "following %s", location);
-		int result = operation_result(*operation, err);
+		int result = wait_result(*operation, err);
 
 		if (result <= 0) {
 			if (*json_text_at(*operation, "warning"))

@@ -40,6 +40,9 @@ void wait_end(struct wait *wait);
 /* Waits until a VM is in a state. ERR_TIMEOUT says in which it is instead. */
 int wait_runstate(struct client *client, const char *id, enum runstate runstate, struct error *err);
 
+/* 0 when the operation of that record is done, 1 while it runs, -1 with its error. */
+int wait_result(struct json_object *operation, struct error *err);
+
 /*
  * Sends a change that may take long as an operation (Prefer: respond-async), and follows it to its
  * end. Other servers answer when they are done. id NULL: the target is in the exchange; if_match:

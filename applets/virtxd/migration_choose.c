@@ -6,15 +6,13 @@
 #include "admission.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/str.h"
 #include "lockspace_watch.h"
 #include "migration.h"
 #include "model/json.h"
 #include "peers.h"
 #include "quarantine.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 
 #define ASKERS 16 /* hosts that are asked at the same time */
 
@@ -192,39 +190,19 @@ static void ask_host(struct daemon *daemon, const struct admission_question *que
 	error_prefix(&host->why, "host %s cannot be asked", host->name);
 }
 
-/* Several hosts asked at once, by threads that take the next one each. */
+/* One round of questions. */
 struct round {
 	struct daemon *daemon;
 	const struct admission_question *question;
 	struct migration_hosts *hosts;
-	atomic_size_t next;
 };
 
-static void *ask_next(void *context)
+static void ask_one(void *context, size_t index)
 {
-	struct round *round = context;
-	size_t i;
+	const struct round *round = context;
 
-	while ((i = atomic_fetch_add(&round->next, 1)) < round->hosts->count)
-		if (!error_is_set(&round->hosts->list[i].why))
-			ask_host(round->daemon, round->question, &round->hosts->list[i]);
-	return NULL;
-}
-
-/* This thread is one of the askers: without any other it takes longer, no more. */
-static void ask_all(struct daemon *daemon, const struct admission_question *question,
-	struct migration_hosts *hosts)
-{
-	struct round round = {.daemon = daemon, .question = question, .hosts = hosts};
-	pthread_t threads[ASKERS - 1];
-	size_t n_threads = 0;
-
-	while (n_threads + 1 < hosts->count && n_threads < ASKERS - 1 &&
-		pthread_create(&threads[n_threads], NULL, ask_next, &round) == 0)
-		n_threads++;
-	ask_next(&round);
-	for (size_t i = 0; i < n_threads; i++)
-		pthread_join(threads[i], NULL);
+	if (!error_is_set(&round->hosts->list[index].why))
+		ask_host(round->daemon, round->question, &round->hosts->list[index]);
 }
 
 /* Of one host its own reason; of several that there is none that takes it, and one for all. */
@@ -245,10 +223,11 @@ static int fail_choice(
 static int choose_host(struct daemon *daemon, struct admission_question *question,
 	const struct migration_request *request, struct migration_hosts *hosts, struct error *err)
 {
+	struct round round = {.daemon = daemon, .question = question, .hosts = hosts};
 	bool named = *request->target;
 
 	question->hold = named && !request->dry_run;
-	ask_all(daemon, question, hosts);
+	parallel_each(hosts->count, ASKERS, ask_one, &round);
 	while ((hosts->best = migration_pick(hosts->list, hosts->count))) {
 		if (request->dry_run || question->hold)
 			return 0;

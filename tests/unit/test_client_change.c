@@ -210,20 +210,63 @@ static void test_waits(void **state)
 	assert_int_equal(run_client("shutdown vm db --wait --timeout soon"), 2);
 }
 
+#define MOVE "/operations/5f0c0000-0000-4000-8000-000000000001"
+
+static void answer_move(int status, const char *state)
+{
+	answer_times(1, "GET", MOVE, status, state, NULL, NULL);
+}
+
 static void test_follows_migrations(void **state)
 {
-	static const char running[] =
-		"{\"state\": 4, \"progress\": {\"total\": 100, \"transferred\": 30}}";
+	static const char begun[] = "{\"host\": \"virt2\", \"uuid\": \"\", \"operation\": \"\"}",
+			  running[] = "{\"state\": \"running\", \"progress\": 30}",
+			  done[] = "{\"state\": \"completed\"}",
+			  away[] = "{\"status\": 503, \"code\": \"unavailable\", \"detail\": \"\"}",
+			  failed[] =
+				  "{\"state\": \"failed\", \"error\": {\"code\": \"hypervisor\", "
+				  "\"detail\": \"no route\", \"hint\": \"plug it in\"}}";
 
 	(void)state;
-	answer_with("POST", "/vms/db/runstate/migrate", 202, NULL);
-	answer_times(2, "GET", "/vms/db/runstate/migrate", 200, running, NULL, NULL);
-	answer_times(1, "GET", "/vms/db/runstate/migrate", 200, "{\"state\": 8}", NULL, NULL);
-	answer_times(1, "GET", "/vms/db/runstate/migrate", 200, "{\"state\": 9}", NULL, NULL);
-	assert_int_equal(run_client("migrate vm db -l --wait"), 0);
-	assert_string_equal(fixture.log, "migration of db: active\n");
+	answer_times(3, "POST", "/vms/db/runstate/migrate", 202, begun, "Location", MOVE);
+	/* The daemon that moves it restarts meanwhile. */
+	answer_move(200, running);
+	answer_move(503, away);
+	answer_move(200, running);
+	answer_move(200, done);
+	assert_int_equal(run_client("migrate vm db -l --wait --no-headers"), 0);
+	assert_string_equal(fixture.log, "moving db to virt2\n");
+	assert_true(str_starts_with(fixture.out, "virt2 "));
+	/* What an earlier one came to is not looked at. */
+	assert_false(was_asked("GET /vms/db/runstate/migrate\n"));
+	answer_move(200, failed);
 	assert_int_equal(run_client("migrate vm db -l --wait"), 1);
-	assert_true(str_starts_with(fixture.log, "virtx: the migration of db failed\nhint: "));
+	assert_string_equal(fixture.log, "virtx: migration to virt2: no route\nhint: plug it in\n");
+	/* Nobody knows it any more. */
+	assert_int_equal(run_client("migrate vm db -l --wait"), 3);
+	/* Another implementation tells nothing. */
+	answer_times(1, "POST", "/vms/old/runstate/migrate", 202, NULL, NULL, NULL);
+	assert_int_equal(run_client("migrate vm old -l --wait"), 1);
+	assert_non_null(strstr(fixture.log, "names no operation"));
+}
+
+static void test_tries_migrations(void **state)
+{
+	(void)state;
+	answer_with("POST", "/vms/db/runstate/migrate?dry_run=true", 200,
+		"{\"host\": \"virt3\", \"hosts\": ["
+		"{\"host\": \"virt2\", \"ok\": false, \"code\": \"capacity\", \"detail\": \"host "
+		"virt2: "
+		"too little\", \"memoryavailable\": 64, \"cpuavailable\": 100, \"vms\": 2},"
+		"{\"host\": \"virt3\", \"ok\": true, \"code\": \"\", \"detail\": \"\", "
+		"\"memoryavailable\": 4096, \"cpuavailable\": 8000, \"vms\": 0}]}");
+	assert_int_equal(run_client("migrate vm db -l --dry-run --wait"), 0);
+	assert_string_equal(fixture.out,
+		"HOST   FITS  MEMORY  CPU     VMS  REASON\n"
+		"virt2  no    64M     100MHz  2    host virt2: too little\n"
+		"virt3  best  4G      8GHz    0    -\n");
+	assert_int_equal(run_client("migrate vm db -l --dry-run -o name"), 0);
+	assert_string_equal(fixture.out, "virt2\nvirt3\n");
 }
 
 static void test_register(void **state)
@@ -463,6 +506,7 @@ int main(void)
 		cmocka_unit_test_setup(test_cloud_init, fixture_reset),
 		cmocka_unit_test_setup(test_waits, fixture_reset),
 		cmocka_unit_test_setup(test_follows_migrations, fixture_reset),
+		cmocka_unit_test_setup(test_tries_migrations, fixture_reset),
 		cmocka_unit_test_setup(test_register, fixture_reset),
 		cmocka_unit_test_setup(test_register_from_host, fixture_reset),
 		cmocka_unit_test_setup(test_progress_on_a_terminal, fixture_reset),

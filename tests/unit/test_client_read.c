@@ -15,7 +15,7 @@ static void answer_everything(void)
 	answer_with("GET", "/vms/db/xml", 200, "<domain/>\n");
 	answer_with("GET", "/vms/db/runstate/migrate", 200,
 		"{\"state\": 4, \"progress\": {\"total\": 4294967296, \"transferred\": 1073741824,"
-		" \"remaining\": 3221225472, \"rate\": 112}}");
+		" \"remaining\": 3221225472, \"rate\": 112, \"downtime\": 300}}");
 	answer_with("GET", "/hosts/virt1", 200, "host.json");
 	answer_with("GET", "/operations?all=true", 200, "operations.json");
 	answer_with("GET", "/operations/5f0c", 200,
