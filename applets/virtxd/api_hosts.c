@@ -13,7 +13,7 @@ static int list_all(struct inventory *inventory, struct inventory_list *list, st
 }
 
 static struct lists_whole whole = {
-	.version = inventory_hosts_version, .list = list_all, .lock = PTHREAD_MUTEX_INITIALIZER};
+	.version = inventory_hosts_version, .list = list_all, .lock = PTHREAD_RWLOCK_INITIALIZER};
 
 static int set_filter(void *filter, const char *name, const char *value, struct error *err)
 {

@@ -61,32 +61,55 @@ static bool is_unchanged(const struct call *call, const char *etag)
 	return str_equal(known, "*") || strstr(known, quoted);
 }
 
-static void set_etag(struct call *call, const char *etag)
+/* 304 when If-None-Match has the tag; takes the body over, which may be NULL then. */
+static int answer(struct call *call, const char *etag, struct http_body *body)
 {
 	char header[24];
 
 	snprintf(header, sizeof(header), "W/\"%s\"", etag); /* ts may differ */
 	http_response_header(call->response, "ETag", header);
+	if (is_unchanged(call, etag)) {
+		http_body_unref(body);
+		return call_answer(call, 304);
+	}
+	call->response->body = body;
+	return call_answer(call, 200);
 }
 
 int lists_answer(struct call *call, struct inventory_list *list)
 {
-	bool unchanged = is_unchanged(call, list->etag);
+	struct http_body *body = http_body_new(list->json, list->len);
 
-	set_etag(call, list->etag);
-	if (unchanged)
-		free(list->json);
-	else
-		call->response->body = http_body_new(list->json, list->len);
 	free(list->next);
-	*list = (struct inventory_list){0};
-	return call_answer(call, unchanged ? 304 : 200);
+	return answer(call, list->etag, body);
 }
 
-/* Called with the lock held. */
-static int make_whole(struct inventory *inventory, struct lists_whole *whole,
-	struct inventory_version now, struct error *err)
+/* What one request needs of a whole list. */
+struct current {
+	struct http_body *body; /* a reference; NULL where only the tag is known */
+	char etag[17];
+};
+
+/* False when the list has to be made. Called with the lock held. */
+static bool look(const struct lists_whole *whole, struct inventory_version now,
+	const struct call *call, struct current *current)
 {
+	if (!whole->body || whole->made_of.content != now.content)
+		return false;
+	memcpy(current->etag, whole->etag, sizeof(current->etag));
+	if (is_unchanged(call, current->etag))
+		return true;
+	if (whole->made_of.revision != now.revision)
+		return false;
+	current->body = http_body_ref(whole->body);
+	return true;
+}
+
+/* Called with the lock held for writing. */
+static int make(struct inventory *inventory, struct lists_whole *whole, struct error *err)
+{
+	/* Asked first: a list that is newer than its version is only made once more. */
+	struct inventory_version now = whole->version(inventory);
 	struct inventory_list list;
 
 	if (whole->list(inventory, &list, err) < 0)
@@ -98,25 +121,33 @@ static int make_whole(struct inventory *inventory, struct lists_whole *whole,
 	return 0;
 }
 
-int lists_answer_whole(struct call *call, struct lists_whole *whole, struct error *err)
+/* Of several that find the list too old one makes it. */
+static int make_current(
+	struct call *call, struct lists_whole *whole, struct current *current, struct error *err)
 {
 	struct inventory *inventory = call->daemon->inventory;
 	int result = 0;
 
-	pthread_mutex_lock(&whole->lock);
-	/* Asked first: a list that is newer than its version is only made once more. */
-	struct inventory_version now = whole->version(inventory);
-	bool unchanged = whole->body && whole->made_of.content == now.content &&
-			 is_unchanged(call, whole->etag);
-	if (!unchanged && (!whole->body || whole->made_of.revision != now.revision)) {
-		result = make_whole(inventory, whole, now, err);
-		unchanged = result == 0 && is_unchanged(call, whole->etag);
+	pthread_rwlock_wrlock(&whole->lock);
+	if (!look(whole, whole->version(inventory), call, current)) {
+		result = make(inventory, whole, err);
+		if (result == 0) {
+			memcpy(current->etag, whole->etag, sizeof(current->etag));
+			current->body = http_body_ref(whole->body);
+		}
 	}
-	if (result == 0) {
-		set_etag(call, whole->etag);
-		call->response->body = unchanged ? NULL : http_body_ref(whole->body);
-		call_answer(call, unchanged ? 304 : 200);
-	}
-	pthread_mutex_unlock(&whole->lock);
+	pthread_rwlock_unlock(&whole->lock);
 	return result;
+}
+
+int lists_answer_whole(struct call *call, struct lists_whole *whole, struct error *err)
+{
+	struct current current = {0};
+
+	pthread_rwlock_rdlock(&whole->lock);
+	bool known = look(whole, whole->version(call->daemon->inventory), call, &current);
+	pthread_rwlock_unlock(&whole->lock);
+	if (!known && make_current(call, whole, &current, err) < 0)
+		return -1;
+	return answer(call, current.etag, current.body);
 }

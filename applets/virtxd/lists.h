@@ -26,7 +26,7 @@ int lists_answer(struct call *call, struct inventory_list *list);
 struct lists_whole {
 	struct inventory_version (*version)(struct inventory *inventory);
 	int (*list)(struct inventory *inventory, struct inventory_list *list, struct error *err);
-	pthread_mutex_t lock; /* of everything below */
+	pthread_rwlock_t lock; /* of everything below */
 	struct inventory_version made_of;
 	struct http_body *body; /* NULL: none yet */
 	char etag[17];

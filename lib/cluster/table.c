@@ -105,9 +105,9 @@ bool table_render(struct table_entry *entry, struct json_object *json)
 	free(entry->json);
 	entry->json = json_text(json);
 	json_object_put(json);
-	size_t len = strlen(entry->json);
-	entry->ts_at = str_ends_with(entry->json, last) ? len - strlen("0}}") : 0;
-	entry->digest = table_digest(TABLE_DIGEST_START, entry->json, len);
+	entry->len = strlen(entry->json);
+	entry->ts_at = str_ends_with(entry->json, last) ? entry->len - strlen("0}}") : 0;
+	entry->digest = table_digest(TABLE_DIGEST_START, entry->json, entry->len);
 	return entry->digest != before;
 }
 

@@ -20,7 +20,8 @@ struct table_entry {
 	char *name;
 	void *row; /* owned, of the type the table was made for */
 	int64_t ts_ms;
-	char *json;      /* the item with "ts":0 */
+	char *json; /* the item with "ts":0, of len bytes */
+	size_t len;
 	size_t ts_at;    /* where that 0 stands; 0: nowhere, the item is shown as it is */
 	uint64_t digest; /* of json: of the content without the time */
 };
