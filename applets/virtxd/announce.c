@@ -11,12 +11,20 @@
 #include "cluster/wire_list.h"
 #include "collector.h"
 #include "local_vms.h"
+#include "peers.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
-#define HOST_MS      15000 /* between two HIs */
+#define HOST_MS      15000 /* between two HIs, on average: hosts that start together spread */
+#define SPREAD_MS    2000  /* shortest to longest */
 #define BURST_MS     1000  /* after a change, when more may follow */
 #define OLD_PER_TURN 10    /* VIs for old peers: 50 a second */
+/* Events a second, of all hosts and of this one: with more of them gossip begins to lose some
+ * (tests/bench/README.md). */
+#define EVENTS     20
+#define OWN_EVENTS 5
+#define CALM_MS    5000 /* after many events, at most */
 
 struct told {
 	struct vm_row row;
@@ -26,10 +34,14 @@ struct told {
 struct announce {
 	struct daemon *daemon;
 	uint64_t boot_id;
+	atomic_uint events; /* of all hosts, that were not looked at yet */
 	/* Of the one thread that calls announce_turn. */
 	uint64_t seen; /* local_vms_changes() */
 	int64_t host_due_ms;
-	size_t next_old; /* index in told, for old peers */
+	int64_t room_ms;        /* when that was: */
+	int64_t room, own_room; /* thousandths of events that gossip takes, and from this host */
+	bool tell_all;          /* to old peers, who never ask */
+	size_t next_old;        /* index in told, for old peers */
 	int64_t old_round_ms;
 
 	pthread_mutex_t lock; /* of everything below */
@@ -39,6 +51,24 @@ struct announce {
 	size_t count;
 };
 
+static int compare_told(const void *a, const void *b)
+{
+	return strcmp(((const struct told *)a)->row.uuid, ((const struct told *)b)->row.uuid);
+}
+
+/* The VMs as they are now, by UUID. */
+static struct told *list_now(struct announce *announce, size_t *count)
+{
+	cleanup_free struct vm_row *rows = NULL;
+
+	*count = local_vms_list_rows(collector_vms(announce->daemon->collector), &rows);
+	struct told *now = xcalloc(*count + 1, sizeof(*now));
+	for (size_t i = 0; i < *count; i++)
+		now[i] = (struct told){rows[i], wire_vm_hash(&rows[i])};
+	qsort(now, *count, sizeof(*now), compare_told);
+	return now;
+}
+
 struct announce *announce_new(struct daemon *daemon)
 {
 	struct announce *announce = xcalloc(1, sizeof(*announce));
@@ -46,6 +76,9 @@ struct announce *announce_new(struct daemon *daemon)
 	announce->daemon = daemon;
 	announce->boot_id = (uint64_t)clock_wall_ms();
 	pthread_mutex_init(&announce->lock, NULL);
+	announce->seen = local_vms_changes(collector_vms(daemon->collector));
+	announce->told = list_now(announce, &announce->count);
+	announce->host_due_ms = clock_ms() + clock_jitter_ms(HOST_MS);
 	return announce;
 }
 
@@ -70,6 +103,40 @@ void announce_soon(struct announce *announce)
 	pthread_mutex_lock(&announce->lock);
 	announce->soon = true;
 	pthread_mutex_unlock(&announce->lock);
+}
+
+void announce_count_event(struct announce *announce)
+{
+	atomic_fetch_add(&announce->events, 1);
+}
+
+/* What gossip has room for again, as far as this host sees. */
+static void make_room(struct announce *announce, int64_t now)
+{
+	int64_t passed = now - announce->room_ms;
+	int64_t heard = (int64_t)atomic_exchange(&announce->events, 0);
+
+	announce->room_ms = now;
+	announce->room += passed * EVENTS - heard * 1000;
+	if (announce->room > EVENTS * 1000)
+		announce->room = EVENTS * 1000;
+	if (announce->room < -EVENTS * CALM_MS)
+		announce->room = -EVENTS * CALM_MS;
+	announce->own_room += passed * OWN_EVENTS;
+	if (announce->own_room > OWN_EVENTS * 1000)
+		announce->own_room = OWN_EVENTS * 1000;
+}
+
+/* Whether one more event may be sent. */
+static bool take_room(struct announce *announce)
+{
+	if (announce->tell_all)
+		return true;
+	if (announce->room < 1000 || announce->own_room < 1000)
+		return false;
+	announce->room -= 1000;
+	announce->own_room -= 1000;
+	return true;
 }
 
 /* Nobody to tell is no failure: who comes later asks for everything. */
@@ -113,24 +180,6 @@ static void send_event(
 
 /* ---- what changed ---- */
 
-static int compare_told(const void *a, const void *b)
-{
-	return strcmp(((const struct told *)a)->row.uuid, ((const struct told *)b)->row.uuid);
-}
-
-/* The VMs as they are now, by UUID. */
-static struct told *list_now(struct announce *announce, size_t *count)
-{
-	cleanup_free struct vm_row *rows = NULL;
-
-	*count = local_vms_list_rows(collector_vms(announce->daemon->collector), &rows);
-	struct told *now = xcalloc(*count + 1, sizeof(*now));
-	for (size_t i = 0; i < *count; i++)
-		now[i] = (struct told){rows[i], wire_vm_hash(&rows[i])};
-	qsort(now, *count, sizeof(*now), compare_told);
-	return now;
-}
-
 /* True when the rows differ in their runstate and in nothing else. */
 static bool is_state_change(const struct told *before, const struct told *now)
 {
@@ -141,25 +190,31 @@ static bool is_state_change(const struct told *before, const struct told *now)
 	       wire_vm_hash(&as_before) == before->hash;
 }
 
-/* One VM, which is not there before, now, or neither missing. Called with the lock held. */
-static void tell_difference(struct announce *announce, struct serf *serf, const struct told *before,
+/* One VM, which is not there before, now, or neither missing. False when there is no room for it.
+ * Called with the lock held. */
+static bool tell_difference(struct announce *announce, struct serf *serf, const struct told *before,
 	const struct told *now)
 {
 	if (before && now && before->hash == now->hash)
-		return;
+		return true;
 	announce->generation++;
+	if (!take_room(announce))
+		return false;
 	if (!now)
 		send_event(announce, serf, before->row.uuid, RUNSTATE_DELETED);
 	else if (before && is_state_change(before, now))
 		send_event(announce, serf, now->row.uuid, now->row.runstate);
 	else
 		send_vm(announce, serf, &now->row);
+	return true;
 }
 
-/* serf_post_event only queues, so the lock is held for memory work. */
-static void tell_changes(struct announce *announce, struct serf *serf)
+/* False when only HI can say that something did. serf_post_event only queues, so the lock is held
+ * for memory work. */
+static bool tell_changes(struct announce *announce, struct serf *serf)
 {
 	size_t n_now, i = 0, j = 0;
+	bool all = true;
 	struct told *now = list_now(announce, &n_now);
 
 	pthread_mutex_lock(&announce->lock);
@@ -168,7 +223,7 @@ static void tell_changes(struct announce *announce, struct serf *serf)
 		const struct told *after = j < n_now ? &now[j] : NULL;
 		int order = !before ? 1 : !after ? -1 : compare_told(before, after);
 
-		tell_difference(
+		all &= tell_difference(
 			announce, serf, order <= 0 ? before : NULL, order >= 0 ? after : NULL);
 		i += order <= 0;
 		j += order >= 0;
@@ -179,6 +234,7 @@ static void tell_changes(struct announce *announce, struct serf *serf)
 	announce->count = n_now;
 	pthread_mutex_unlock(&announce->lock);
 	told_free(old, n_old);
+	return all;
 }
 
 /* ---- the host ---- */
@@ -229,25 +285,39 @@ static void tell_old_peers(struct announce *announce, struct serf *serf, int64_t
 		send_vm(announce, serf, &announce->told[announce->next_old++].row);
 }
 
+/* Soon after a change. When gossip has no room, all hosts may be about to say the same, so each
+ * takes a moment of its own. */
+static void hasten_host(struct announce *announce, bool all_told, int64_t now)
+{
+	int64_t due = now + BURST_MS;
+
+	if (!all_told)
+		due += clock_jitter_ms(
+			1 + (int64_t)peers_count(announce->daemon->peers) * 1000 / EVENTS);
+	if (announce->host_due_ms > due)
+		announce->host_due_ms = due;
+}
+
 void announce_turn(struct announce *announce, struct serf *serf, bool old_peers)
 {
 	uint64_t changes = local_vms_changes(collector_vms(announce->daemon->collector));
 	int64_t now = clock_ms();
 
+	announce->tell_all = old_peers;
+	make_room(announce, now);
 	if (changes != announce->seen) {
 		announce->seen = changes;
-		tell_changes(announce, serf);
-		if (announce->host_due_ms > now + BURST_MS)
-			announce->host_due_ms = now + BURST_MS;
+		hasten_host(announce, tell_changes(announce, serf), now);
 	}
 	pthread_mutex_lock(&announce->lock);
 	bool soon = announce->soon;
 	announce->soon = false;
 	pthread_mutex_unlock(&announce->lock);
-	if (soon || now >= announce->host_due_ms) {
+	bool due = now >= announce->host_due_ms;
+	if (due)
+		announce->host_due_ms = now + HOST_MS - SPREAD_MS / 2 + clock_jitter_ms(SPREAD_MS);
+	if (due || soon)
 		send_host(announce, serf);
-		announce->host_due_ms = now + HOST_MS;
-	}
 	/* Only this thread replaces what was told. */
 	if (old_peers)
 		tell_old_peers(announce, serf, now);

@@ -2,7 +2,8 @@
 /*
  * What this host tells the others of itself and its VMs (spec: cluster-wire.md): VE and VI for what
  * changed, HI every 15 s and after changes, and the whole inventory for those that ask. What gossip
- * loses, others notice by the digest in HI.
+ * loses, others notice by the digest in HI. So do they with what is not told at all: when more
+ * changes at once than gossip carries, here or on all hosts, HI alone says that something did.
  */
 #ifndef VIRTXD_ANNOUNCE_H
 #define VIRTXD_ANNOUNCE_H
@@ -12,7 +13,7 @@
 
 struct announce;
 
-/* After the collector was started. */
+/* After the collector's first round: what is there then is told to nobody, as others ask for it. */
 struct announce *announce_new(struct daemon *daemon);
 void announce_free(struct announce *announce);
 
@@ -25,6 +26,8 @@ void announce_free(struct announce *announce);
 void announce_turn(struct announce *announce, struct serf *serf, bool old_peers);
 /* HI at the next turn; any thread. */
 void announce_soon(struct announce *announce);
+/* Gossip brought an event of any host, this one too; any thread. */
+void announce_count_event(struct announce *announce);
 
 /* The body of GET /hosts/{id}/inventory, as of the last turn. The caller frees it. ERR_UNAVAILABLE
  * before the first collection. Any thread. */

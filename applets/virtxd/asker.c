@@ -3,7 +3,6 @@
  * say. */
 #include "asker.h"
 
-#include "announce.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -73,8 +72,6 @@ static void probe(struct daemon *daemon, const struct peer *peer)
 			peer->server);
 		claims_want_pull(daemon->claims, peer->uuid, clock_ms());
 		asker_note_state(daemon, peer->uuid); /* a host that was not known until now */
-		if (daemon->announce)
-			announce_soon(daemon->announce);
 		return;
 	}
 	if (strncmp(peer->why, err.message, sizeof(peer->why) - 1) != 0)

@@ -11,7 +11,7 @@
 
 struct asker;
 
-/* daemon is borrowed: its peers, claims, forward and announce, which may be NULL. */
+/* daemon is borrowed: its peers, claims and forward. */
 struct asker *asker_new(struct daemon *daemon);
 /* Waits for the threads: 13 s at most. NULL is fine. */
 void asker_free(struct asker *asker);

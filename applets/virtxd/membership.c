@@ -155,6 +155,7 @@ static void on_event(void *context, const char *name, const void *payload, size_
 	struct daemon *daemon = membership->daemon;
 	struct error err = {0};
 
+	announce_count_event(daemon->announce);
 	if (str_equal(name, WIRE_HOST)) {
 		cleanup_wire_host struct wire_host host = {0};
 

@@ -198,6 +198,19 @@ bool peers_is_believed(struct peers *peers, const char *uuid)
 	return believed;
 }
 
+size_t peers_count(struct peers *peers)
+{
+	size_t count = 0;
+
+	if (!peers)
+		return 0;
+	pthread_mutex_lock(&peers->lock);
+	for (size_t i = 0; i < peers->count; i++)
+		count += peers->entries[i].peer.cstate == CSTATE_ACTIVE;
+	pthread_mutex_unlock(&peers->lock);
+	return count;
+}
+
 size_t peers_list_proven(struct peers *peers, struct peer **list)
 {
 	size_t count = 0;

@@ -62,6 +62,8 @@ enum cstate peers_get_state(struct peers *peers, const char *uuid);
 /* Whether what is said in the name of that host counts: it is active and proven, or old and
  * allowed. */
 bool peers_is_believed(struct peers *peers, const char *uuid);
+/* How many of them are active; 0 for NULL. */
+size_t peers_count(struct peers *peers);
 /* Those that are active and proven; the caller frees the list. */
 size_t peers_list_proven(struct peers *peers, struct peer **list);
 

@@ -17,6 +17,10 @@ int64_t clock_us(void);
 /* Milliseconds since the Unix epoch, UTC. */
 int64_t clock_wall_ms(void);
 
+/* A random time below limit_ms (more than 0), so that many hosts do not do the same at the same
+ * moment. */
+int64_t clock_jitter_ms(int64_t limit_ms);
+
 /*
  * Waits for a condition until clock_ms() reaches deadline_ms: 0, or ETIMEDOUT as
  * pthread_cond_timedwait() says it. The mutex is the caller's.

@@ -124,13 +124,14 @@ static void queue_setup(struct serf *serf)
 	if (*serf->config.key)
 		serf_rpc_put_auth(
 			serf->queue, add_own(serf, SERF_REQUEST_SETUP, "auth"), serf->config.key);
-	if (serf->n_tags > 0)
-		serf_rpc_put_tags(serf->queue, add_own(serf, SERF_REQUEST_TAGS, "tags"), serf->tags,
-			serf->n_tags);
 	serf_rpc_put_stream(serf->queue, add_own(serf, SERF_REQUEST_STREAM, "stream"));
 	serf_rpc_put_event(serf->queue, add_own(serf, SERF_REQUEST_LIMIT, "event"), "limit",
 		too_large, sizeof(too_large));
 	serf_rpc_put_members(serf->queue, add_own(serf, SERF_REQUEST_MEMBERS, "members"));
+	/* Last, as the agent answers it only when gossip has spread them, or after 5 s. */
+	if (serf->n_tags > 0)
+		serf_rpc_put_tags(serf->queue, add_own(serf, SERF_REQUEST_TAGS, "tags"), serf->tags,
+			serf->n_tags);
 	serf->accepting = true;
 	pthread_mutex_unlock(&serf->lock);
 	expect_answers(serf);
@@ -171,7 +172,10 @@ static int handle_own_answer(
 {
 	own_answered(serf, request->kind == SERF_REQUEST_MEMBERS);
 	if (*error && request->kind == SERF_REQUEST_TAGS) {
-		log_warning("the serf agent refused the tags of this host", "reason", error);
+		/* It has them all the same when gossip was slow. */
+		if (!strstr(error, "timeout"))
+			log_warning(
+				"the serf agent refused the tags of this host", "reason", error);
 	} else if (*error && request->kind != SERF_REQUEST_LIMIT) {
 		error_set(err, ERR_UNAVAILABLE, "%s: %s", request->what, error);
 		return strcasestr(error, "authentication")

@@ -65,7 +65,7 @@ struct serf {
 	int sent;                   /* bytes of sending */
 	uint64_t body_for;          /* the next message is this request's body; 0: none */
 	struct serf_request own[6]; /* the thread's own requests */
-	size_t n_own;               /* how many of them are used */
+	size_t n_own;               /* how many of them are used; tags, the last, may wait on */
 	int64_t answer_by;          /* its own must be answered by then; 0: none is out */
 	int64_t refresh_at;
 };

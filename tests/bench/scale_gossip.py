@@ -112,6 +112,13 @@ RULES = """table inet scale {
 """
 
 
+def members(address):
+    """How many members that agent knows as alive; 0 while it does not answer."""
+    answer = subprocess.run(["serf", "members", "-status=alive", f"-rpc-addr={address}:7373"], capture_output=True,
+                            check=False)
+    return answer.stdout.count(b"\n")
+
+
 class Packets:
     """Bytes that the hosts send each other, of gossip and of the API; None where that cannot be counted."""
 
