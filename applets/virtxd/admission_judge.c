@@ -178,7 +178,7 @@ static int check_unknown(const struct candidate *candidate, struct error *err)
 	}
 	error_set(err, ERR_EXISTS, "VM %s is defined here already, and is %s",
 		candidate->reading.def.name, enum_name(&runstate_names, (int)stats.runstate));
-	return error_hint(err, "a copy that is off goes by itself within seconds; virtx fsck "
+	return error_hint(err, "a copy that is off goes by itself within a minute; virtx fsck "
 			       "shows one that does not");
 }
 
@@ -313,23 +313,6 @@ static int check_room(const struct candidate *candidate, struct error *err)
 	return result;
 }
 
-static int judge(struct candidate *candidate, struct error *err)
-{
-	static int (*const checks[])(const struct candidate *candidate, struct error *err) = {
-		check_definition, check_unknown, check_register, check_guest, check_storage,
-		check_room};
-	const char *xml = candidate->question->xml;
-
-	if (check_host(candidate, err) ||
-		domain_xml_read(xml, strlen(xml), store_vms_dir(candidate->daemon->store),
-			&candidate->reading, err))
-		return -1;
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
-		if (checks[i](candidate, err))
-			return -1;
-	return 0;
-}
-
 /* What the choice between hosts goes by. */
 static void fill_figures(const struct candidate *candidate, struct admission_answer *answer)
 {
@@ -345,14 +328,31 @@ static void fill_figures(const struct candidate *candidate, struct admission_ans
 		answer->cpu_mhz = here.processor.available_vms;
 }
 
+static int judge(struct candidate *candidate, struct admission_answer *answer, struct error *err)
+{
+	static int (*const checks[])(const struct candidate *candidate, struct error *err) = {
+		check_definition, check_unknown, check_register, check_guest, check_storage,
+		check_room};
+	const char *xml = candidate->question->xml;
+
+	if (check_host(candidate, err) ||
+		domain_xml_read(xml, strlen(xml), store_vms_dir(candidate->daemon->store),
+			&candidate->reading, err))
+		return -1;
+	fill_figures(candidate, answer);
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
+		if (checks[i](candidate, err))
+			return -1;
+	return 0;
+}
+
 void admission_judge(struct daemon *daemon, const char *from,
 	const struct admission_question *question, struct admission_answer *answer)
 {
 	struct candidate candidate = {.daemon = daemon, .from = from, .question = question};
 
 	*answer = (struct admission_answer){0};
-	judge(&candidate, &answer->refusal);
-	fill_figures(&candidate, answer);
+	judge(&candidate, answer, &answer->refusal);
 	if (error_is_set(&answer->refusal))
 		log_info("VM of another host may not come", "vm", question->vm, "from", from,
 			"reason", answer->refusal.message);

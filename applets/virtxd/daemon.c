@@ -21,6 +21,7 @@
 #include "membership.h"
 #include "migration.h"
 #include "operations.h"
+#include "ownership.h"
 #include "readiness.h"
 #include "recovery.h"
 #include "recovery_watch.h"
@@ -242,6 +243,14 @@ static void start_claims(struct daemon *daemon)
 	local_vms_publish_by(collector_vms(daemon->collector), daemon->claims);
 }
 
+static int start_ownership(struct daemon *daemon, struct error *err)
+{
+	if (daemon->settings.standalone)
+		return 0;
+	daemon->ownership = ownership_start(daemon, err);
+	return daemon->ownership ? 0 : -1;
+}
+
 static int start_membership(struct daemon *daemon, struct error *err)
 {
 	if (daemon->settings.standalone || !*daemon->settings.serf_rpc)
@@ -342,7 +351,10 @@ static int start_parts(
 		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
 	start_forwarding(daemon);
-	return start_http(daemon, err) < 0 || start_membership(daemon, err) < 0 ? -1 : 0;
+	return start_http(daemon, err) < 0 || start_membership(daemon, err) < 0 ||
+			       start_ownership(daemon, err) < 0
+		       ? -1
+		       : 0;
 }
 
 /* Tells where the API is: in the log, and in STATE_DIR/address for programs. */
@@ -418,8 +430,9 @@ bool daemon_stop(struct daemon *daemon)
 		collector_stop(daemon->collector);
 	}
 	bool lockspace_ended = lockspace_watch_stop(daemon->lockspace);
+	bool ownership_ended = ownership_stop(daemon->ownership);
 	bool storage_answers = readiness_stop(daemon->readiness);
-	if (!drained || !storage_answers || !lockspace_ended ||
+	if (!drained || !storage_answers || !lockspace_ended || !ownership_ended ||
 		!recovery_watch_stop(daemon->recovery_watch))
 		return false;
 	seed_leases_free(daemon->seed_leases);

@@ -29,6 +29,7 @@ struct forward;
 struct claims;
 struct announce;
 struct admissions;
+struct ownership;
 struct membership;
 
 struct daemon {
@@ -53,11 +54,12 @@ struct daemon {
 	struct migrations *migrations;
 	struct recovery_watch *recovery_watch;
 	atomic_bool drained;   /* drain_host.h */
-	struct claims *claims; /* NULL standalone; the next five likewise */
+	struct claims *claims; /* NULL standalone; the next six likewise */
 	struct peers *peers;
 	struct forward *forward;
 	struct announce *announce;
 	struct admissions *admissions;
+	struct ownership *ownership;
 	struct membership *membership; /* NULL with serf_rpc empty, too */
 	struct access *access;
 	struct http_server *http;

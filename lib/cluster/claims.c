@@ -432,3 +432,13 @@ bool claims_is_conflict(
 	pthread_mutex_unlock(&claims->lock);
 	return conflict;
 }
+
+bool claims_has_vm(struct claims *claims, const char *host_uuid, const char *vm_uuid)
+{
+	pthread_mutex_lock(&claims->lock);
+	const struct claims_host *host = claims_find_host(claims, host_uuid, false);
+	const struct claim *claim = host ? claims_find(claims, host, vm_uuid) : NULL;
+	bool has = claim && !claim->gone_until;
+	pthread_mutex_unlock(&claims->lock);
+	return has;
+}

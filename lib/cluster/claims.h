@@ -72,4 +72,7 @@ void claims_tick(struct claims *claims, int64_t now_ms);
 bool claims_is_conflict(
 	struct claims *claims, const char *vm_uuid, char hosts[static 2][UUID_TEXT_SIZE]);
 
+/* Whether that host says that it has the VM, whatever others say. */
+bool claims_has_vm(struct claims *claims, const char *host_uuid, const char *vm_uuid);
+
 #endif
