@@ -43,7 +43,7 @@ is "boot" "$status" 204
 api GET "/vms/life/runstate"
 is "a name is an id" "$(field .runstate)" 4
 ok "the guest runs" wait_for 60 console_has "$vm" 'virtx-guest: ready kernel'
-ok "the guest sees its disk of 64 MiB" console_has "$vm" 'virtx-guest: disk vda sectors 131072'
+ok "the guest sees its disk of 64 MiB" wait_for 30 console_has "$vm" 'virtx-guest: disk vda sectors 131072'
 api POST "/vms/$vm/runstate/boot"
 is "a second boot is refused" "$((status / 100))" 4
 like "and says why" "$body" 'running'
@@ -90,7 +90,7 @@ is "the log's order" "$(field '[.stats.oplog.items[].op] | join(" ")')" "VmBoot 
 api POST "/vms/$vm/runstate/boot" "$(jq -nc '{cloud_init: [{name: "ci-userdata", value: "#cloud-config\nhostname: seeded\n"}]}')"
 is "boot with cloud-init" "$status" 204
 ok "the guest reads its seed" wait_for 60 console_has "$vm" 'seed user-data: hostname: seeded'
-ok "with the default meta-data" console_has "$vm" "seed meta-data: instance-id: $vm"
+ok "with the default meta-data" wait_for 30 console_has "$vm" "seed meta-data: instance-id: $vm"
 is "the seed is not for everyone" "$(stat -c %a "$state/vms/ds/ci/$vm/seed.iso")" 640
 api DELETE "/vms/$vm/runstate/boot" '{"force":2}'
 is "shutdown by SIGKILL" "$status" 204
