@@ -85,6 +85,7 @@ extern const struct command create_vm_command, update_vm_command, edit_vm_comman
 extern const struct command boot_vm_command, shutdown_vm_command, reboot_vm_command,
 	pause_vm_command, resume_vm_command;
 extern const struct command migrate_vm_command, abort_migrate_vm_command;
+extern const struct command drain_host_command, undrain_host_command;
 extern const struct command cancel_operation_command, console_vm_command, status_command,
 	version_command, completion_command, complete_command, help_command, fsck_command;
 

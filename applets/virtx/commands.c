@@ -31,6 +31,8 @@ const struct command *const commands[] = {
 	&get_migrate_command,
 	&abort_migrate_vm_command,
 	&register_vm_command,
+	&drain_host_command,
+	&undrain_host_command,
 	&cancel_operation_command,
 	&fsck_command,
 	&completion_command,

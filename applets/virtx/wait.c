@@ -127,14 +127,14 @@ int wait_result(struct json_object *operation, struct error *err)
 	return -1;
 }
 
-static int follow(struct client *client, const char *location, struct json_object **operation,
-	struct error *err)
+int wait_operation(struct client *client, const char *location, bool limited,
+	struct json_object **operation, struct error *err)
 {
 	cleanup_wait struct wait wait = {.client = client};
 
-	begin(&wait, client, 0);
+	begin(&wait, client, limited ? client->timeout_s : 0);
 	for (;;) {
-		json_object_put(*operation);
+		json_object_put(steal(operation));
 		if (client_get(client, location, NULL, operation, err) < 0)
 			return error_prefix(err, "following %s", location);
 		int result = wait_result(*operation, err);
@@ -149,7 +149,8 @@ static int follow(struct client *client, const char *location, struct json_objec
 			json_text_at(*operation, "name"), *now ? ": " : "", now);
 
 		wait_show(&wait, phase, (int)json_int_at(*operation, "progress"));
-		wait_pause(&wait, phase, err);
+		if (wait_pause(&wait, phase, err) < 0)
+			return -1;
 	}
 }
 
@@ -174,5 +175,5 @@ int wait_change(struct client *client, const char *id, const char *if_match,
 
 	if (exchange->status != 202 || !location || !str_starts_with(location, "/operations/"))
 		return 0;
-	return follow(client, location, operation, err);
+	return wait_operation(client, location, false, operation, err);
 }

@@ -44,6 +44,14 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 int wait_result(struct json_object *operation, struct error *err);
 
 /*
+ * Follows an operation ("/operations/ID") to its end; limited: as long as --timeout says.
+ * *operation (NULL at first; the caller puts it): its last record. -1 with the operation's error
+ * when it failed, ERR_TIMEOUT.
+ */
+int wait_operation(struct client *client, const char *location, bool limited,
+	struct json_object **operation, struct error *err);
+
+/*
  * Sends a change that may take long as an operation (Prefer: respond-async), and follows it to its
  * end. Other servers answer when they are done. id NULL: the target is in the exchange; if_match:
  * the ETag that must still be true, or NULL. *operation (the caller puts it): its record, NULL when

@@ -340,8 +340,8 @@ static int start_parts(
 	start_claims(daemon);
 	if (collector_start(daemon->collector, err) < 0 || open_store(daemon, err) < 0)
 		return -1;
-	drain_host_load(daemon);
 	daemon->migrations = migrations_new();
+	daemon->drain = drain_host_new(daemon);
 	daemon->recovery_watch = recovery_watch_new(daemon);
 	daemon->readiness = readiness_start(daemon, err);
 	if (!daemon->readiness)
@@ -351,10 +351,11 @@ static int start_parts(
 		recovery_watch_start(daemon->recovery_watch, err) < 0)
 		return -1;
 	start_forwarding(daemon);
-	return start_http(daemon, err) < 0 || start_membership(daemon, err) < 0 ||
-			       start_ownership(daemon, err) < 0
-		       ? -1
-		       : 0;
+	if (start_http(daemon, err) < 0 || start_membership(daemon, err) < 0 ||
+		start_ownership(daemon, err) < 0)
+		return -1;
+	drain_host_resume(daemon->drain);
+	return 0;
 }
 
 /* Tells where the API is: in the log, and in STATE_DIR/address for programs. */
@@ -403,6 +404,7 @@ static bool drain(struct daemon *daemon)
 	unsigned operations = 0, requests = 0;
 	int64_t end = clock_ms() + DRAIN_MS;
 
+	drain_host_interrupt(daemon->drain);
 	if (daemon->operations)
 		operations_drain(daemon->operations, 0);
 	if (daemon->http) {
@@ -435,6 +437,7 @@ bool daemon_stop(struct daemon *daemon)
 	if (!drained || !storage_answers || !lockspace_ended || !ownership_ended ||
 		!recovery_watch_stop(daemon->recovery_watch))
 		return false;
+	drain_host_free(daemon->drain);
 	seed_leases_free(daemon->seed_leases);
 	migrations_free(daemon->migrations);
 	operations_close(daemon->operations);

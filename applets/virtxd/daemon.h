@@ -24,6 +24,7 @@ struct lockspace_watch;
 struct seed_leases;
 struct migrations;
 struct recovery_watch;
+struct drain_host;
 struct peers;
 struct forward;
 struct claims;
@@ -53,6 +54,7 @@ struct daemon {
 	struct operations *operations;
 	struct migrations *migrations;
 	struct recovery_watch *recovery_watch;
+	struct drain_host *drain;
 	atomic_bool drained;   /* drain_host.h */
 	struct claims *claims; /* NULL standalone; the next six likewise */
 	struct peers *peers;

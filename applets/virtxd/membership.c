@@ -208,7 +208,7 @@ static void on_disconnected(void *context, const struct error *cause)
 			"reason", cause->message, "hint", cause->hint[0] ? cause->hint : NULL);
 }
 
-static void set_tags(struct membership *membership)
+void membership_tell_tags(struct membership *membership)
 {
 	struct daemon *daemon = membership->daemon;
 	const char *colon = strrchr(http_server_address(daemon->http, 0), ':');
@@ -302,7 +302,7 @@ struct membership *membership_start(struct daemon *daemon, struct error *err)
 		},
 		err);
 	if (membership->serf) {
-		set_tags(membership);
+		membership_tell_tags(membership);
 		if (start_threads(membership, err) == 0)
 			return membership;
 	}

@@ -22,4 +22,7 @@ bool membership_is_current(struct membership *membership);
 /* Ends its threads, within some seconds. NULL is fine. */
 void membership_stop(struct membership *membership);
 
+/* Tells the agent this host's tags again, which may have changed; waits for it for 2 s at most. */
+void membership_tell_tags(struct membership *membership);
+
 #endif

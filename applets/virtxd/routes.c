@@ -3,7 +3,8 @@
  * clients. */
 #include "routes.h"
 
-#define VM_CHANGE (ROUTE_VM | ROUTE_OWNER | ROUTE_OWN | ROUTE_CHANGE | ROUTE_LIBVIRT)
+#define VM_CHANGE   (ROUTE_VM | ROUTE_OWNER | ROUTE_OWN | ROUTE_CHANGE | ROUTE_LIBVIRT)
+#define HOST_CHANGE (ROUTE_HOST | ROUTE_OWNER | ROUTE_CHANGE | ROUTE_STORAGE)
 
 /* clang-format off */
 const struct route routes[] = {
@@ -51,6 +52,9 @@ const struct route routes[] = {
 	/* Of any host there ever was: this one reads the register. */
 	{"GET", "/hosts/{id}/register", ROUTE_STORAGE, api_hosts_register,
 	 "List what a host's register holds"},
+	{"POST", "/hosts/{id}/drain", HOST_CHANGE | ROUTE_LIBVIRT | ROUTE_LONG, api_drain_start,
+	 "Drain a host"},
+	{"DELETE", "/hosts/{id}/drain", HOST_CHANGE, api_drain_lift, "Take the drain of a host back"},
 	{"GET", "/operations", ROUTE_FAST | ROUTE_ALL, api_operations_list, "List operations"},
 	{"GET", "/operations/{id}", ROUTE_FAST | ROUTE_OPERATION, api_operations_get, "Get an operation"},
 	{"DELETE", "/operations/{id}", ROUTE_CHANGE | ROUTE_OPERATION, api_operations_cancel,

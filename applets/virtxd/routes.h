@@ -103,6 +103,8 @@ int api_hosts_get(struct call *call, struct error *err);
 int api_hosts_inventory(struct call *call, struct error *err);
 int api_hosts_admission(struct call *call, struct error *err);
 int api_hosts_register(struct call *call, struct error *err);
+int api_drain_start(struct call *call, struct error *err);
+int api_drain_lift(struct call *call, struct error *err);
 int api_operations_list(struct call *call, struct error *err);
 int api_operations_get(struct call *call, struct error *err);
 int api_operations_cancel(struct call *call, struct error *err);
