@@ -27,9 +27,10 @@ host_address() { echo "10.99.0.${1#virt}"; }
 host_api() { echo "$(host_address "$1"):8080"; }
 host_port() { echo "vx$$-${1#virt}"; } # its end of the cable in the bridge
 
-# The cable. 10.99.0.N is known in the hosts only, so suites may run side by side.
+# The cable, and a /sys that shows the host's own network. 10.99.0.N is known in the hosts only, so suites may run side by side.
 host_plug() { # host
-	ip link add "$(host_port "$1")" type veth peer name eth0 netns "${host_pid[$1]}" &&
+	run_on "$1" mount -t sysfs sysfs /sys &&
+		ip link add "$(host_port "$1")" type veth peer name eth0 netns "${host_pid[$1]}" &&
 		ip link set "$(host_port "$1")" master "$hosts_bridge" up &&
 		run_on "$1" ip address add "$(host_address "$1")/24" dev eth0 && run_on "$1" ip link set eth0 up
 }
@@ -321,7 +322,10 @@ all_is_well() { ok "$1: lists, libvirts and fsck agree" hosts_agree; }
 hosts_down() {
 	local host
 	for host in "${hosts[@]}"; do
-		[ "$tap_failed" -eq 0 ] || tail -qn 40 "$work/$host"/{daemon*.log,libvirtd.out,log/qemu/*.log} 2>/dev/null | sed "s/^/# $host: /"
+		if [ "$tap_failed" -ne 0 ]; then
+			tail -qn 60 "$work/$host"/daemon*.log | sed "s/^/# $host: /"
+			grep 'error : qemu' "$work/$host/libvirtd.out" | tail -n 15 | sed "s/^/# $host: /"
+		fi
 		! host_is_on "$host" || host_kill "$host"
 	done
 	ip link delete "$hosts_bridge" 2>/dev/null
