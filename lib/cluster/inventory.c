@@ -73,14 +73,14 @@ static struct json_object *host_item(const struct host *host)
 void inventory_put_vm(struct inventory *inventory, const struct vm_row *row)
 {
 	struct vm_row *copy = xmalloc(sizeof(*copy));
+
+	vm_row_copy(copy, row);
 	const struct table_row put = {.uuid = row->uuid,
-		.name = row->name ? row->name : "",
+		.name = copy->name ? copy->name : "",
 		.ts_ms = row->ts_ms,
 		.row = copy,
 		.json = vm_item(row),
 		.sieve = sieve_of_row(row)};
-
-	vm_row_copy(copy, row);
 	pthread_rwlock_wrlock(&inventory->lock);
 	note_change(&inventory->vms_version, table_put(&inventory->vms, &put));
 	pthread_rwlock_unlock(&inventory->lock);
@@ -89,13 +89,13 @@ void inventory_put_vm(struct inventory *inventory, const struct vm_row *row)
 void inventory_put_host(struct inventory *inventory, const struct host *host)
 {
 	struct host *copy = xmalloc(sizeof(*copy));
+
+	host_copy(copy, host);
 	const struct table_row put = {.uuid = host->uuid,
-		.name = host->name ? host->name : "",
+		.name = copy->name ? copy->name : "",
 		.ts_ms = host->ts_ms,
 		.row = copy,
 		.json = host_item(host)};
-
-	host_copy(copy, host);
 	pthread_rwlock_wrlock(&inventory->lock);
 	note_change(&inventory->hosts_version, table_put(&inventory->hosts, &put));
 	pthread_rwlock_unlock(&inventory->lock);

@@ -17,7 +17,6 @@ uint64_t table_digest(uint64_t hash, const void *data, size_t len)
 static void entry_free(struct table *table, struct table_entry *entry)
 {
 	table->free_row(entry->row);
-	free(entry->name);
 	free(entry->json);
 	free(entry);
 }
@@ -111,36 +110,35 @@ bool table_render(struct table_entry *entry, struct json_object *json)
 	return entry->digest != before;
 }
 
-/* Where the entry is in order, which its name decides; one without a name is not there yet. */
-static void set_place(
-	struct table *table, struct table_entry *entry, const char *name, uint64_t sieve)
+static struct table_entry *entry_new(struct table *table, const char *uuid)
 {
-	if (entry->name && str_equal(entry->name, name)) {
-		table->sieves[table_lower_bound(table, name, entry->uuid)] = sieve;
-		return;
-	}
-	if (entry->name)
-		take_out_of_order(table, entry);
-	free(entry->name);
-	entry->name = xstrdup(name);
-	insert_in_order(table, entry, sieve);
+	struct table_entry *entry = xcalloc(1, sizeof(*entry));
+
+	str_copy(entry->uuid, sizeof(entry->uuid), uuid);
+	if (lh_table_insert(table->by_uuid, entry->uuid, entry) < 0)
+		mem_check(NULL);
+	return entry;
 }
 
 bool table_put(struct table *table, const struct table_row *put)
 {
 	struct table_entry *entry = table_find(table, put->uuid);
+	bool stays = entry && str_equal(entry->name, put->name);
 
 	if (!entry) {
-		entry = xcalloc(1, sizeof(*entry));
-		str_copy(entry->uuid, sizeof(entry->uuid), put->uuid);
-		if (lh_table_insert(table->by_uuid, entry->uuid, entry) < 0)
-			mem_check(NULL);
+		entry = entry_new(table, put->uuid);
 	} else {
+		if (!stays)
+			take_out_of_order(table, entry);
 		table->free_row(entry->row);
 	}
+	entry->name = put->name;
 	entry->row = put->row;
 	entry->ts_ms = put->ts_ms;
-	set_place(table, entry, put->name, put->sieve);
+	if (stays)
+		table->sieves[table_lower_bound(table, put->name, put->uuid)] = put->sieve;
+	else
+		insert_in_order(table, entry, put->sieve);
 	return table_render(entry, put->json);
 }
 

@@ -17,8 +17,8 @@
 
 struct table_entry {
 	char uuid[UUID_TEXT_SIZE];
-	char *name;
-	void *row; /* owned, of the type the table was made for */
+	const char *name; /* the row's */
+	void *row;        /* owned, of the type the table was made for */
 	int64_t ts_ms;
 	char *json; /* the item with "ts":0, of len bytes */
 	size_t len;
@@ -42,7 +42,7 @@ struct table_entry *table_find(const struct table *table, const char *uuid);
 
 /* A row as it is put: row and json are taken over. */
 struct table_row {
-	const char *uuid, *name;
+	const char *uuid, *name; /* name lives as long as the row */
 	int64_t ts_ms;
 	void *row;
 	struct json_object *json; /* the item, whose last member is "ts": 0 in "fields" */

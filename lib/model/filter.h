@@ -24,6 +24,8 @@ struct vm_row {
 	int64_t ts_ms;
 	enum cstate cstate;               /* of its host */
 	char (*conflict)[UUID_TEXT_SIZE]; /* the two hosts that have it; NULL: one has */
+	void *packed; /* of a copy: name and custom fields in one piece, as there are many; NULL:
+			 each on its own */
 };
 
 void vm_row_free(struct vm_row *row);

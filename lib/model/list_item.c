@@ -6,17 +6,52 @@
 
 void vm_row_free(struct vm_row *row)
 {
-	free(row->name);
+	if (row->packed) {
+		free(row->packed);
+	} else {
+		free(row->name);
+		custom_list_free(row->custom, row->n_custom);
+	}
 	free(row->conflict);
-	custom_list_free(row->custom, row->n_custom);
 	*row = (struct vm_row){0};
+}
+
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static char *pack(char **at, const char *text)
+{
+	size_t size = text_size(text);
+	char *copy = size ? memcpy(*at, text, size) : NULL;
+
+	*at += size;
+	return copy;
+}
+
+/* The custom fields, then all that they and the name are made of. */
+static void pack_texts(struct vm_row *to, const struct vm_row *from)
+{
+	size_t list = from->n_custom * sizeof(*from->custom);
+	size_t size = list + text_size(from->name);
+
+	for (size_t i = 0; i < from->n_custom; i++)
+		size += text_size(from->custom[i].name) + text_size(from->custom[i].value);
+	to->packed = xmalloc(size + 1);
+	to->custom = to->packed;
+	char *at = (char *)to->packed + list;
+	to->name = pack(&at, from->name);
+	for (size_t i = 0; i < from->n_custom; i++) {
+		to->custom[i].name = pack(&at, from->custom[i].name);
+		to->custom[i].value = pack(&at, from->custom[i].value);
+	}
 }
 
 void vm_row_copy(struct vm_row *to, const struct vm_row *from)
 {
 	*to = *from;
-	to->name = xstrdup_or_null(from->name);
-	to->custom = custom_list_copy(from->custom, from->n_custom);
+	pack_texts(to, from);
 	if (from->conflict)
 		to->conflict = xmemdup(from->conflict, 2 * UUID_TEXT_SIZE);
 }
