@@ -119,6 +119,7 @@ struct outgoing {
 	size_t n_headers;
 	char *forwarded_for;
 	char proof[PROOF_HEADER_SIZE];
+	char host[sizeof(((struct peer *)NULL)->name) + sizeof(":8080")];
 };
 
 static void add(struct outgoing *outgoing, const char *name, const char *value)
@@ -197,7 +198,11 @@ static void pass_back(struct http_exchange *exchange, struct http_response *resp
 static int exchange_proven(struct forward *forward, const struct peer *peer,
 	struct outgoing *outgoing, struct http_exchange *exchange, struct error *err)
 {
-	if (!peer->old) {
+	if (peer->old) {
+		/* They are used to names. */
+		snprintf(outgoing->host, sizeof(outgoing->host), "%s:8080", peer->name);
+		exchange->host = outgoing->host;
+	} else {
 		proof_make(forward->proof, peer->uuid,
 			&(struct proof_request){exchange->method, exchange->target, exchange->body,
 				exchange->body_len},

@@ -134,11 +134,16 @@ static bool is_idempotent(const char *method)
 static char *request_head(
 	const struct http_client *client, const struct http_exchange *exchange, struct error *err)
 {
-	struct printbuf *head = buf_new();
+	const char *host = exchange->host ? exchange->host : client->authority;
 	bool typed = false;
 
-	buf_format(head, "%s %s HTTP/1.1\r\nHost: %s\r\n", exchange->method, exchange->target,
-		client->authority);
+	if (!is_plain(host, ' ' + 1)) {
+		error_set(err, ERR_INVALID, "the name of the host holds control characters");
+		return NULL;
+	}
+	struct printbuf *head = buf_new();
+	buf_format(
+		head, "%s %s HTTP/1.1\r\nHost: %s\r\n", exchange->method, exchange->target, host);
 	for (size_t i = 0; exchange->headers && exchange->headers[i][0]; i++) {
 		const char *name = exchange->headers[i][0];
 		const char *value = exchange->headers[i][1];

@@ -27,6 +27,7 @@ struct http_exchange {
 	/* Request. */
 	const char *method;
 	const char *target; /* path and query, encoded by the caller */
+	const char *host;   /* what Host says; NULL: the server, as it was given */
 	const char *const (
 		*headers)[2]; /* further name and value pairs, ended by {NULL, NULL}; may be NULL */
 	const char *body; /* NULL: none; sent as application/json unless headers say otherwise */

@@ -372,6 +372,7 @@ static void test_bad_requests_are_not_sent(void **state)
 		{.method = "GET", .target = "/a b"},
 		{.method = "GET", .target = "/a\r\nX: y"},
 		{.method = "GET", .target = "/", .headers = headers},
+		{.method = "GET", .target = "/", .host = "a\r\nX: b"},
 	};
 	struct http_client *client = client_for("127.0.0.1:1");
 
