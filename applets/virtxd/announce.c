@@ -10,6 +10,7 @@
 #include "cluster/digest.h"
 #include "cluster/wire_list.h"
 #include "collector.h"
+#include "gossip_room.h"
 #include "local_vms.h"
 #include "peers.h"
 
@@ -20,11 +21,6 @@
 #define SPREAD_MS    2000  /* shortest to longest */
 #define BURST_MS     1000  /* after a change, when more may follow */
 #define OLD_PER_TURN 10    /* VIs for old peers: 50 a second */
-/* Events a second, of all hosts and of this one: with more of them gossip begins to lose some
- * (tests/bench/README.md). */
-#define EVENTS     20
-#define OWN_EVENTS 5
-#define CALM_MS    5000 /* after many events, at most */
 
 struct told {
 	struct vm_row row;
@@ -38,10 +34,9 @@ struct announce {
 	/* Of the one thread that calls announce_turn. */
 	uint64_t seen; /* local_vms_changes() */
 	int64_t host_due_ms;
-	int64_t room_ms;        /* when that was: */
-	int64_t room, own_room; /* thousandths of events that gossip takes, and from this host */
-	bool tell_all;          /* to old peers, who never ask */
-	size_t next_old;        /* index in told, for old peers */
+	struct gossip_room room;
+	bool tell_all;   /* to old peers, who never ask */
+	size_t next_old; /* index in told, for old peers */
 	int64_t old_round_ms;
 
 	pthread_mutex_t lock; /* of everything below */
@@ -110,35 +105,6 @@ void announce_count_event(struct announce *announce)
 	atomic_fetch_add(&announce->events, 1);
 }
 
-/* What gossip has room for again, as far as this host sees. */
-static void make_room(struct announce *announce, int64_t now)
-{
-	int64_t passed = now - announce->room_ms;
-	int64_t heard = (int64_t)atomic_exchange(&announce->events, 0);
-
-	announce->room_ms = now;
-	announce->room += passed * EVENTS - heard * 1000;
-	if (announce->room > EVENTS * 1000)
-		announce->room = EVENTS * 1000;
-	if (announce->room < -EVENTS * CALM_MS)
-		announce->room = -EVENTS * CALM_MS;
-	announce->own_room += passed * OWN_EVENTS;
-	if (announce->own_room > OWN_EVENTS * 1000)
-		announce->own_room = OWN_EVENTS * 1000;
-}
-
-/* Whether one more event may be sent. */
-static bool take_room(struct announce *announce)
-{
-	if (announce->tell_all)
-		return true;
-	if (announce->room < 1000 || announce->own_room < 1000)
-		return false;
-	announce->room -= 1000;
-	announce->own_room -= 1000;
-	return true;
-}
-
 /* Nobody to tell is no failure: who comes later asks for everything. */
 static void post(struct serf *serf, const char *name, const struct printbuf *payload)
 {
@@ -198,7 +164,7 @@ static bool tell_difference(struct announce *announce, struct serf *serf, const 
 	if (before && now && before->hash == now->hash)
 		return true;
 	announce->generation++;
-	if (!take_room(announce))
+	if (!announce->tell_all && !gossip_room_take(&announce->room))
 		return false;
 	if (!now)
 		send_event(announce, serf, before->row.uuid, RUNSTATE_DELETED);
@@ -293,7 +259,7 @@ static void hasten_host(struct announce *announce, bool all_told, int64_t now)
 
 	if (!all_told)
 		due += clock_jitter_ms(
-			1 + (int64_t)peers_count(announce->daemon->peers) * 1000 / EVENTS);
+			1 + (int64_t)peers_count(announce->daemon->peers) * 1000 / GOSSIP_EVENTS);
 	if (announce->host_due_ms > due)
 		announce->host_due_ms = due;
 }
@@ -304,7 +270,7 @@ void announce_turn(struct announce *announce, struct serf *serf, bool old_peers)
 	int64_t now = clock_ms();
 
 	announce->tell_all = old_peers;
-	make_room(announce, now);
+	gossip_room_update(&announce->room, now, atomic_exchange(&announce->events, 0));
 	if (changes != announce->seen) {
 		announce->seen = changes;
 		hasten_host(announce, tell_changes(announce, serf), now);

@@ -2,11 +2,10 @@
 /* What was said by whom, and whether it counts. */
 #include "cluster/claims.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "cluster/claims_private.h"
-
-#include <sys/random.h>
 
 struct claims *claims_new(struct inventory *inventory, const char *own_uuid)
 {
@@ -131,16 +130,12 @@ static void confirm(struct claims *claims, struct claims_host *host)
 /* Compares what the host promised with what is held: a difference has some time to go away. */
 static void judge(struct claims *claims, struct claims_host *host, int64_t now_ms)
 {
-	uint32_t jitter = 0;
-
 	if (digest_equal(&host->held, &host->promised)) {
 		host->pull_at = 0;
 		host->retry_ms = 0;
 		confirm(claims, host);
 	} else if (!host->pull_at) {
-		if (getrandom(&jitter, sizeof(jitter), GRND_NONBLOCK) < 0)
-			jitter = 0;
-		host->pull_at = now_ms + CLAIMS_PULL_MS + jitter % CLAIMS_JITTER_MS;
+		host->pull_at = now_ms + CLAIMS_PULL_MS + clock_jitter_ms(CLAIMS_JITTER_MS);
 	}
 }
 

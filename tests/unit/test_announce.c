@@ -150,6 +150,20 @@ static void test_the_inventory_follows_the_vms(void **state)
 	assert_int_equal(one.stamp.generation, paused.stamp.generation + 1);
 }
 
+/* Who asks before the first look has everything, and nothing is news then. */
+static void test_what_was_there_is_no_news(void **state)
+{
+	(void)state;
+	announce_free(announce);
+	put_host();
+	put_vm(VM_1, RUNSTATE_RUNNING);
+	announce = announce_new(&here);
+	struct read first = read_inventory();
+	assert_int_equal(first.vms, 1);
+	announce_turn(announce, NULL, false);
+	assert_int_equal(read_inventory().stamp.generation, first.stamp.generation);
+}
+
 static atomic_bool ended;
 
 static void *keep_changing(void *context)
@@ -182,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 		TEST(test_the_inventory_follows_the_vms),
+		TEST(test_what_was_there_is_no_news),
 		TEST(test_each_inventory_is_whole),
 	};
 

@@ -27,6 +27,7 @@ static struct fake {
 	char tags[64];        /* the value that was last set */
 	bool mute;            /* answers events no more */
 	bool listless;        /* answers members with something else */
+	bool slow, stuck;     /* once it is told tags it answers nothing more */
 	const char *refuse;   /* the command that is refused */
 } fake;
 
@@ -76,8 +77,12 @@ static void fake_answer(const msgpack_object *command, uint64_t seq)
 	msgpack_packer out;
 	bool refused = fake.refuse && is(command, fake.refuse);
 
-	if (fake.mute && is(command, "event"))
+	if ((fake.mute && is(command, "event")) || fake.stuck)
 		return;
+	if (fake.slow && is(command, "tags")) {
+		fake.stuck = true;
+		return;
+	}
 	msgpack_sbuffer_init(&buffer);
 	msgpack_packer_init(&out, &buffer, msgpack_sbuffer_write);
 	put_header(&out, seq, refused ? "no" : "");
@@ -363,6 +368,26 @@ static void test_refusals(void **state)
 	assert_alive();
 }
 
+/* An agent answers tags when gossip has spread them, and nothing else before: what a connection
+ * needs comes first. */
+static void test_slow_tags(void **state)
+{
+	struct serf_tag tag = {(char *)"a", (char *)"b"};
+	struct error err = {0};
+
+	(void)state;
+	assert_true(wait_for(5, knows_members(&seen)));
+	assert_int_equal(serf_set_tags(serf, &tag, 1, 3000, &err), 0);
+	pthread_mutex_lock(&fake.lock);
+	fake.slow = true;
+	shutdown(fake.fd, SHUT_RDWR);
+	pthread_mutex_unlock(&fake.lock);
+	unsigned lists = recorded(&seen, seen.lists[SERF_MEMBERS_ALL]);
+	assert_true(wait_for(5, recorded(&seen, seen.connected == 2)));
+	assert_true(wait_for(2, recorded(&seen, seen.lists[SERF_MEMBERS_ALL] > lists)));
+	assert_alive();
+}
+
 /* Requests without answer are late one by one, and there are never more than so many. */
 static void test_no_answer(void **state)
 {
@@ -475,6 +500,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_broken_streams, begin, finish),
 		cmocka_unit_test_setup_teardown(test_cut_record, begin, finish),
 		cmocka_unit_test_setup_teardown(test_refusals, begin, finish),
+		cmocka_unit_test_setup_teardown(test_slow_tags, begin, finish),
 		cmocka_unit_test_setup_teardown(test_no_answer, begin, finish),
 		cmocka_unit_test_setup_teardown(test_trickle, begin, finish),
 		cmocka_unit_test_setup_teardown(test_flood, begin, finish),
