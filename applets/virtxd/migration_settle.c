@@ -127,8 +127,13 @@ static int remove_copy(struct daemon *daemon, const struct intent *intent,
 static int move_entry(struct daemon *daemon, const struct intent *intent,
 	const struct migration_facts *facts, struct error *err)
 {
-	if (facts->registered_here && facts->registered_there)
-		return register_remove(daemon->store, daemon->host_uuid, intent->vm, err);
+	if (facts->registered_here && facts->registered_there) {
+		/* Something of that name is there: only an entry takes the place of ours. */
+		cleanup_free char *xml = register_load(daemon->store, intent->to, intent->vm, err);
+
+		return xml ? register_remove(daemon->store, daemon->host_uuid, intent->vm, err)
+			   : -1;
+	}
 	if (facts->registered_here)
 		return register_move(daemon->store, intent->vm, daemon->host_uuid, intent->to, err);
 	if (!facts->registered_there)
