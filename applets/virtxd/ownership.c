@@ -11,7 +11,6 @@
 #include "collector.h"
 #include "local_vms.h"
 #include "operations.h"
-#include "oplog.h"
 #include "peers.h"
 #include "pull.h"
 #include "readiness.h"
@@ -185,37 +184,6 @@ static void decide(struct daemon *daemon, const struct vm_row *row, int64_t sinc
 	operation_end(operation, NULL);
 }
 
-/*
- * The log of a VM that came here says so, also when its source could not write it: until then it
- * says that the move was started.
- */
-static void complete_log(struct daemon *daemon, const char *vm_uuid)
-{
-	cleanup_vm struct vm vm = {0};
-	cleanup_free char *goal = xasprintf(" to %s.", daemon->host_uuid);
-	cleanup_free char *intent = NULL;
-	char id[UUID_TEXT_SIZE];
-	struct error err = {0};
-
-	if (collector_get_vm(daemon->collector, vm_uuid, &vm, &err))
-		return;
-	const struct oplog_entry *entry = &vm.oplog[OPLOG_MIGRATE];
-	struct oplog_note note = {.op = OPLOG_MIGRATE, .start_ms = entry->start_ms};
-
-	if (!entry->present || entry->status != OPLOG_STARTED || !entry->message ||
-		!str_ends_with(entry->message, goal) ||
-		!str_copy(note.message, sizeof(note.message), entry->message) ||
-		vm.runstate == RUNSTATE_MIGRATING ||
-		operations_is_busy(daemon->operations, vm_uuid, id))
-		return;
-	intent = intent_load(daemon->store, vm_uuid, &err);
-	if (intent || err.code != ERR_NOT_FOUND)
-		return;
-	error_clear(&err);
-	oplog_finish(daemon, vm_uuid, &note, "Migrated.", &err);
-	collector_refresh(daemon->collector, vm_uuid, &err);
-}
-
 /* ---- rounds ---- */
 
 static int compare_vm(const void *vm, const void *entry)
@@ -246,9 +214,9 @@ static void look_at_all(struct ownership *ownership, const struct vm_row *rows, 
 	for (size_t i = 0; i < count; i++) {
 		const char *vm = rows[i].uuid;
 
-		if (n_entries && bsearch(vm, entries, n_entries, sizeof(*entries), compare_vm))
-			complete_log(daemon, vm);
-		else if (!collector_is_foreign(daemon->collector, vm))
+		if (!collector_is_foreign(daemon->collector, vm) &&
+			(n_entries == 0 ||
+				!bsearch(vm, entries, n_entries, sizeof(*entries), compare_vm)))
 			decide(daemon, &rows[i], note_stray(ownership, vm, strays, &n_strays));
 	}
 	free(ownership->strays);
