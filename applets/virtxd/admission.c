@@ -127,5 +127,10 @@ int admission_ask(struct daemon *daemon, const char *host_uuid,
 		return error_set(err, ERR_UNAVAILABLE, "this host belongs to no cluster");
 	cleanup_free char *said =
 		forward_post(daemon->forward, host_uuid, target, text, strlen(text), &len, err);
-	return said ? read_answer(said, len, answer, err) : -1;
+	if (said)
+		return read_answer(said, len, answer, err);
+	/* To a client of ours it is the same as when forwarding fails. */
+	if (err->code == ERR_CONNECT)
+		err->code = ERR_FORWARD;
+	return -1;
 }
