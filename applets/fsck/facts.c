@@ -221,8 +221,9 @@ void facts_read_records(struct facts *facts)
 		bool unclear = !operation || operation->state != OPERATION_COMPLETED ||
 			       str_equal(operation->kind, "migrate");
 
-		/* A recovery completes what another record tells of. */
-		if (operation && !str_equal(operation->kind, "recover")) {
+		/* A recovery completes what another record tells of; a drain is about a host. */
+		if (operation && !str_equal(operation->kind, "recover") &&
+			!str_equal(operation->kind, "drain")) {
 			struct fact_record *record = facts_add(&facts->records);
 
 			memcpy(record->vm, operation->vm, sizeof(record->vm));
