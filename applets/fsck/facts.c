@@ -219,7 +219,8 @@ void facts_read_records(struct facts *facts)
 		struct operation *operation =
 			operation_from_json(json_object_array_get_idx(items, i));
 		bool unclear = !operation || operation->state != OPERATION_COMPLETED ||
-			       str_equal(operation->kind, "migrate");
+			       str_equal(operation->kind, "migrate") ||
+			       str_equal(operation->kind, "undefine");
 
 		/* A recovery completes what another record tells of; a drain is about a host. */
 		if (operation && !str_equal(operation->kind, "recover") &&
