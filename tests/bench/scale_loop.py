@@ -81,7 +81,10 @@ class Client:
         except OSError:
             data = b""
         if not data:
-            self.answer(0, b"")
+            if self.waiting:
+                self.answer(0, b"")
+            else:
+                self.close()  # it had been idle for too long
             return
         self.received += data
         head = self.received.find(b"\r\n\r\n")
