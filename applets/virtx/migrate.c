@@ -52,13 +52,6 @@ static char *describe_figures(const struct wait *wait, const struct move *move)
 		json_int_at(answer, "progress.downtime"));
 }
 
-/* Of the daemon that moves it, which may restart meanwhile, and of the way there. */
-static bool is_passing(const struct error *err)
-{
-	return err->code == ERR_CONNECT || err->code == ERR_FORWARD ||
-	       err->code == ERR_UNAVAILABLE || err->code == ERR_LOOP;
-}
-
 /* One look: 0 when it has ended well, 1 while it goes on, -1 when it has failed. */
 static int look(struct wait *wait, const struct move *move, struct error *err)
 {
@@ -75,7 +68,7 @@ static int look(struct wait *wait, const struct move *move, struct error *err)
 		if (result <= 0)
 			return result < 0 ? error_prefix(err, "migration to %s", move->host) : 0;
 		percent = (int)json_int_at(operation, "progress");
-	} else if (!is_passing(&cause)) {
+	} else if (!wait_is_passing(&cause)) {
 		*err = cause;
 		return error_prefix(err, "following %s", move->location);
 	}

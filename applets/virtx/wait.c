@@ -127,31 +127,59 @@ int wait_result(struct json_object *operation, struct error *err)
 	return -1;
 }
 
+bool wait_is_passing(const struct error *err)
+{
+	return err->code == ERR_CONNECT || err->code == ERR_FORWARD ||
+	       err->code == ERR_UNAVAILABLE || err->code == ERR_LOOP;
+}
+
+/* What it is doing, "drain virt1: 2 of 3 moved"; the caller frees it. */
+static char *describe(struct json_object *operation)
+{
+	if (!operation)
+		return xstrdup("waiting for the server");
+	const char *now = json_text_at(operation, "phase");
+
+	return xasprintf("%s %s%s%s", json_text_at(operation, "kind"),
+		json_text_at(operation, "name"), *now ? ": " : "", now);
+}
+
+/* A new look at it: 1 while it runs, as wait_result(). */
+static int look(struct client *client, const char *location, bool limited,
+	struct json_object **operation, struct error *err)
+{
+	struct json_object *record = NULL;
+	struct error cause = {0};
+
+	if (client_get(client, location, NULL, &record, &cause) < 0) {
+		if (limited && wait_is_passing(&cause))
+			return 1;
+		*err = cause;
+		return error_prefix(err, "following %s", location);
+	}
+	json_object_put(*operation);
+	*operation = record;
+	int result = wait_result(record, err);
+	if (result <= 0 && *json_text_at(record, "warning"))
+		client_warn(client, json_text_at(record, "warning"));
+	return result;
+}
+
 int wait_operation(struct client *client, const char *location, bool limited,
 	struct json_object **operation, struct error *err)
 {
 	cleanup_wait struct wait wait = {.client = client};
+	int result;
 
 	begin(&wait, client, limited ? client->timeout_s : 0);
-	for (;;) {
-		json_object_put(steal(operation));
-		if (client_get(client, location, NULL, operation, err) < 0)
-			return error_prefix(err, "following %s", location);
-		int result = wait_result(*operation, err);
-
-		if (result <= 0) {
-			if (*json_text_at(*operation, "warning"))
-				client_warn(client, json_text_at(*operation, "warning"));
-			return result;
-		}
-		const char *now = json_text_at(*operation, "phase");
-		cleanup_free char *phase = xasprintf("%s %s%s%s", json_text_at(*operation, "kind"),
-			json_text_at(*operation, "name"), *now ? ": " : "", now);
+	while ((result = look(client, location, limited, operation, err)) > 0) {
+		cleanup_free char *phase = describe(*operation);
 
 		wait_show(&wait, phase, (int)json_int_at(*operation, "progress"));
 		if (wait_pause(&wait, phase, err) < 0)
 			return -1;
 	}
+	return result;
 }
 
 int wait_change(struct client *client, const char *id, const char *if_match,

@@ -43,8 +43,12 @@ int wait_runstate(struct client *client, const char *id, enum runstate runstate,
 /* 0 when the operation of that record is done, 1 while it runs, -1 with its error. */
 int wait_result(struct json_object *operation, struct error *err);
 
+/* Failures to look that may be over soon: of a daemon that restarts, and of the way there. */
+bool wait_is_passing(const struct error *err);
+
 /*
- * Follows an operation ("/operations/ID") to its end; limited: as long as --timeout says.
+ * Follows an operation ("/operations/ID") to its end; limited: as long as --timeout says,
+ * also while its daemon restarts.
  * *operation (NULL at first; the caller puts it): its last record. -1 with the operation's error
  * when it failed, ERR_TIMEOUT.
  */

@@ -8,13 +8,13 @@
 need_guests
 
 must "three hosts" hosts_up 3
-run_on virt1 ip link add onlyhere type bridge && run_on virt1 ip link set onlyhere up
+run_on virt1 ip link add br-here type bridge && run_on virt1 ip link set br-here up
 must "a guest runs" vm_boot virt1 running
 running=$vm
 must "one is off" vm_create virt1 off
 off=$vm
 must "and one has a bridge that only virt1 has" vm_create virt1 stays guest.iso \
-	'.nets = [{name: "onlyhere", nettype: 1, model: 0, mac: ""}]'
+	'.nets = [{name: "br-here", nettype: 1, model: 0, mac: ""}]'
 stays=$vm
 
 host_of() { host_get "$1" "/vms/$2/runstate" | jq -r .host; }
@@ -33,14 +33,14 @@ on virt2
 api POST '/hosts/virt1/drain?dry_run=true'
 is "where each would go" "$(field '[.items[] | "\(.name):\(.host):\(.live)"] | sort | join(" ")')" \
 	"off:virt2:false running:virt2:true stays::false"
-like "and why one cannot" "$(field '.items[] | select(.name == "stays") | .detail')" 'onlyhere'
+like "and why one cannot" "$(field '.items[] | select(.name == "stays") | .detail')" 'br-here'
 is "nothing was moved" "$(is_alone "$running" virt1 running && echo here)" here
 
 beats_watch "$running"
 cli virt2 drain host virt1 --wait --timeout 120s >"$work/out" 2>"$work/err"
 is "not all can go" "$?" 1
 beats_watched
-like "the client says which and why" "$(cat "$work/err")" '^stays stays: .*onlyhere'
+like "the client says which and why" "$(cat "$work/err")" '^stays stays: .*br-here'
 like "and how many" "$(cat "$work/err")" '1 of 3 VMs stay on host virt1: stays'
 ok "the guest runs on virt2" wait_for 30 runs_once "$running" virt2
 is "no beat of its heart is missing" "$beats_missing" 0

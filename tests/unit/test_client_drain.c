@@ -27,6 +27,8 @@ static void test_waiting(void **state)
 	(void)state;
 	answer_times(0, "POST", "/hosts/virt1/drain", 202, RUNNING, "Location", OPERATION);
 	answer_times(2, "GET", OPERATION, 200, RUNNING, NULL, NULL);
+	answer_times(1, "GET", OPERATION, 502, /* its daemon restarts */
+		"{\"code\": \"forward\", \"detail\": \"refused\"}", NULL, NULL);
 	answer_times(
 		1, "GET", OPERATION, 200, "{\"state\": \"completed\", \"left\": []}", NULL, NULL);
 	answer_with("GET", OPERATION, 200, FAILED);
