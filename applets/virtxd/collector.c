@@ -14,6 +14,7 @@
 #include "drain_host.h"
 #include "local_vms.h"
 #include "oplog.h"
+#include "seed_lease.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -100,14 +101,18 @@ static int refresh_once(
 	return 0;
 }
 
-/* Completes the log of a VM; what that wrote is read by the caller. */
+/* Completes the log of a VM; what that wrote is read by the caller. The lease of a seed that it
+ * came with goes when it stops. */
 static void complete_log(struct collector *collector, const char *uuid)
 {
 	cleanup_vm struct vm vm = {0};
 	struct error err = {0};
+	bool arrived = false;
 
 	if (local_vms_get(collector->vms, uuid, &vm, &err) == 0)
-		oplog_catch_up(collector->daemon, uuid, &vm);
+		arrived = oplog_catch_up(collector->daemon, uuid, &vm);
+	if (arrived)
+		seed_leases_let_go(collector->daemon, uuid);
 }
 
 int collector_refresh(struct collector *collector, const char *uuid, struct error *err)

@@ -107,10 +107,11 @@ bool oplog_is_behind(
 	       has_arrived(daemon, &oplog[OPLOG_MIGRATE], runstate);
 }
 
-void oplog_catch_up(struct daemon *daemon, const char *uuid, const struct vm *vm)
+bool oplog_catch_up(struct daemon *daemon, const char *uuid, const struct vm *vm)
 {
 	bool off = vm->runstate == RUNSTATE_POWEROFF || vm->runstate == RUNSTATE_CRASHED;
 	static const struct error none = {0};
+	bool arrived = false;
 
 	for (size_t i = 0; i < OPLOG_COUNT; i++) {
 		const struct oplog_entry *entry = &vm->oplog[i];
@@ -122,7 +123,10 @@ void oplog_catch_up(struct daemon *daemon, const char *uuid, const struct vm *vm
 			continue;
 		if (i == OPLOG_SHUTDOWN && off)
 			finish_shutdown(daemon, uuid, &note, vm->runstate);
-		if (i == OPLOG_MIGRATE && has_arrived(daemon, entry, vm->runstate))
+		if (i == OPLOG_MIGRATE && has_arrived(daemon, entry, vm->runstate)) {
 			oplog_finish(daemon, uuid, &note, "Migrated.", &none);
+			arrived = true;
+		}
 	}
+	return arrived;
 }
