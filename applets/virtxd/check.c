@@ -39,6 +39,7 @@ static const struct {
 	{"storage", host_check_storage},
 	{"mount", host_check_mount},
 	{"permissions", host_check_permissions},
+	{"accounts", host_check_accounts},
 	{"O_DIRECT", host_check_direct_io},
 	{"cluster key", host_check_key},
 	{"sanlock", host_check_sanlock},
@@ -51,7 +52,9 @@ static const struct {
 	{"plugin conf", host_check_plugin_conf},
 	{"migration", host_check_migration},
 	{"serf", host_check_serf},
+	{"encryption", host_check_encryption},
 	{"names", host_check_names},
+	{"others", host_check_others},
 	{"clock", host_check_clock},
 };
 

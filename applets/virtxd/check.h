@@ -43,15 +43,23 @@ void host_check_plugin(struct check *check);
 void host_check_qemu_conf(struct check *check);
 void host_check_plugin_conf(struct check *check);
 void host_check_migration(struct check *check);
+/* check_ports.c: whether VMs can migrate to these hosts. */
+void check_ports(struct check *check, const char *const *names, size_t count);
+/* The port of libvirt that the migrations of this host go to. */
+const char *check_libvirt_port(const struct settings *settings);
 /* check_serf.c */
 void host_check_serf(struct check *check);
+void host_check_encryption(struct check *check);
 void host_check_names(struct check *check);
+void host_check_others(struct check *check);
 /* check_storage.c */
 void host_check_storage(struct check *check);
 void host_check_mount(struct check *check);
 void host_check_permissions(struct check *check);
 void host_check_direct_io(struct check *check);
 void host_check_key(struct check *check);
+/* check_accounts.c */
+void host_check_accounts(struct check *check);
 /* check_sanlock.c */
 void host_check_sanlock(struct check *check);
 void host_check_lockspace(struct check *check);

@@ -13,7 +13,6 @@
 
 #define QEMU_CONF   "/etc/libvirt/qemu.conf"
 #define PLUGIN_CONF "/etc/libvirt/qemu-sanlock.conf"
-#define LIBVIRT_TCP "16509"
 
 void host_check_libvirt(struct check *check)
 {
@@ -119,13 +118,14 @@ static int try_port(const struct addrinfo *list)
 void host_check_migration(struct check *check)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+	const char *port = check_libvirt_port(check->settings);
 	char name[256] = "";
 
 	if (check_skips_standalone(check))
 		return;
 	/* Others come to the name of the system. */
 	gethostname(name, sizeof(name) - 1);
-	int error = getaddrinfo(name, LIBVIRT_TCP, &hints, &list);
+	int error = getaddrinfo(name, port, &hints, &list);
 	if (error) {
 		check_set(check, CHECK_FAIL, "write it into /etc/hosts or DNS, on all hosts",
 			"the name of this host, %s, has no address: %s", name, gai_strerror(error));
@@ -139,7 +139,7 @@ void host_check_migration(struct check *check)
 			"a network you trust",
 			"libvirt's port %s of %s cannot be reached, so no VM can migrate to this "
 			"host: %s",
-			LIBVIRT_TCP, name, strerror(error));
+			port, name, strerror(error));
 	else
-		check_set(check, CHECK_OK, NULL, "port %s of %s answers", LIBVIRT_TCP, name);
+		check_set(check, CHECK_OK, NULL, "port %s of %s answers", port, name);
 }

@@ -49,12 +49,25 @@ static void on_members(
 		finish(context, NULL);
 }
 
-/* The agent, asked: all members and the most bytes of an event. */
-static int ask_agent(const struct settings *settings, struct serf_member **members, size_t *count,
-	size_t *limit, struct error *err)
+struct agent_facts {
+	struct serf_member *members;
+	size_t count;
+	size_t limit;         /* bytes of an event, at most */
+	bool told, encrypted; /* whether it said if its gossip is encrypted, and what */
+};
+
+static void agent_facts_free(struct agent_facts *facts)
+{
+	serf_members_free(facts->members, facts->count);
+}
+
+#define cleanup_facts CLEANUP(agent_facts_free)
+
+static int ask_agent(const struct settings *settings, struct agent_facts *facts, struct error *err)
 {
 	struct answer answer = {.lock = PTHREAD_MUTEX_INITIALIZER};
 	int64_t deadline = clock_ms() + 2 * ANSWER_MS;
+	struct error ignored = {0};
 	int status = 0;
 
 	pthread_cond_init(&answer.changed, NULL);
@@ -74,11 +87,13 @@ static int ask_agent(const struct settings *settings, struct serf_member **membe
 		error_set(&answer.cause, ERR_UNAVAILABLE, "serf agent %s: no answer",
 			settings->serf_rpc);
 	pthread_mutex_unlock(&answer.lock);
-	*limit = serf_max_payload(serf, "") + EVENT_EXTRA;
+	facts->limit = serf_max_payload(serf, "") + EVENT_EXTRA;
 	if (error_is_set(&answer.cause))
 		*err = answer.cause;
-	else
-		status = serf_list_members(serf, "", "", members, count, ANSWER_MS / 2, err);
+	else if (serf_list_members(
+			 serf, "", "", &facts->members, &facts->count, ANSWER_MS / 2, err) == 0)
+		facts->told =
+			serf_is_encrypted(serf, &facts->encrypted, ANSWER_MS / 2, &ignored) == 0;
 	serf_stop(serf);
 	pthread_cond_destroy(&answer.changed);
 	return error_is_set(err) ? -1 : 0;
@@ -87,27 +102,47 @@ static int ask_agent(const struct settings *settings, struct serf_member **membe
 void host_check_serf(struct check *check)
 {
 	const struct settings *settings = check->settings;
-	struct serf_member *members = NULL;
-	size_t count = 0, limit = 0;
+	cleanup_facts struct agent_facts facts = {0};
 	struct error err = {0};
 
 	if (check_skips_standalone(check))
 		return;
-	if (ask_agent(settings, &members, &count, &limit, &err) < 0)
+	if (ask_agent(settings, &facts, &err) < 0)
 		check_set_error(check, CHECK_FAIL, &err,
 			"start the agent, or set serf_rpc to its RPC address; without it the host "
 			"serves its own VMs only");
-	else if (limit < GOOD_LIMIT)
+	else if (facts.limit < GOOD_LIMIT)
 		check_set(check, CHECK_WARN,
 			"write \"user_event_size_limit\": 1024 into the agent's configuration: it "
 			"spares questions",
 			"the agent at %s knows %zu members, and takes events of about %zu bytes "
 			"only",
-			settings->serf_rpc, count, limit);
+			settings->serf_rpc, facts.count, facts.limit);
 	else
 		check_set(check, CHECK_OK, NULL, "the agent at %s knows %zu members, the key fits",
-			settings->serf_rpc, count);
-	serf_members_free(members, count);
+			settings->serf_rpc, facts.count);
+}
+
+void host_check_encryption(struct check *check)
+{
+	cleanup_facts struct agent_facts facts = {0};
+	struct error err = {0};
+
+	if (check_skips_standalone(check))
+		return;
+	if (ask_agent(check->settings, &facts, &err) < 0)
+		check_set(check, CHECK_SKIP, NULL, "not known without serf");
+	else if (!facts.told)
+		check_set(check, CHECK_WARN, "make sure that serf has an encrypt_key",
+			"the agent does not tell whether its gossip is encrypted");
+	else if (facts.encrypted)
+		check_set(check, CHECK_OK, NULL, "serf's gossip is encrypted");
+	else
+		check_set(check, CHECK_WARN,
+			"serf keygen makes a key: write it as encrypt_key into the agent's "
+			"configuration, on all hosts",
+			"serf's gossip is not encrypted: whoever reaches its port can say what he "
+			"likes in the name of a host");
 }
 
 /* Names of active members that have no address, as a list. */
@@ -134,23 +169,46 @@ static size_t find_unknown(
 
 void host_check_names(struct check *check)
 {
-	struct serf_member *members = NULL;
-	size_t count = 0, limit = 0;
+	cleanup_facts struct agent_facts facts = {0};
 	struct error err = {0};
 
 	if (check_skips_standalone(check))
 		return;
-	if (ask_agent(check->settings, &members, &count, &limit, &err) < 0) {
+	if (ask_agent(check->settings, &facts, &err) < 0) {
 		check_set(check, CHECK_SKIP, NULL, "the members are not known without serf");
 		return;
 	}
 	struct printbuf *unknown = buf_new();
-	if (find_unknown(members, count, unknown) > 0)
+	if (find_unknown(facts.members, facts.count, unknown) > 0)
 		check_set(check, CHECK_FAIL,
 			"write them into /etc/hosts or DNS, on all hosts: VMs migrate to names",
 			"members without an address: %s", unknown->buf);
 	else
 		check_set(check, CHECK_OK, NULL, "all active members have addresses");
 	buf_free(unknown);
-	serf_members_free(members, count);
+}
+
+void host_check_others(struct check *check)
+{
+	cleanup_facts struct agent_facts facts = {0};
+	struct error err = {0};
+	char own[256] = "";
+	size_t count = 0;
+
+	if (check_skips_standalone(check))
+		return;
+	if (ask_agent(check->settings, &facts, &err) < 0) {
+		check_set(check, CHECK_SKIP, NULL, "the members are not known without serf");
+		return;
+	}
+	gethostname(own, sizeof(own) - 1);
+	cleanup_free const char **names = xcalloc(facts.count + 1, sizeof(*names));
+	for (size_t i = 0; i < facts.count; i++)
+		if (facts.members[i].status == SERF_STATUS_ALIVE &&
+			!str_equal(facts.members[i].name, own))
+			names[count++] = facts.members[i].name;
+	if (count == 0)
+		check_set(check, CHECK_SKIP, NULL, "there is no other active member");
+	else
+		check_ports(check, names, count);
 }

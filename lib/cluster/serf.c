@@ -214,6 +214,7 @@ static int wait_answer(struct serf *serf, struct serf_request *request, unsigned
 /* What is asked, for the one function that packs it under the lock. */
 struct question {
 	const char *what;
+	enum serf_message_kind body;
 	const char *name, *status;
 	const void *payload;
 	size_t len;
@@ -228,6 +229,8 @@ static void pack(struct serf *serf, const struct question *question, uint64_t se
 			serf->queue, seq, question->name, question->payload, question->len);
 	else if (question->tags)
 		serf_rpc_put_tags(serf->queue, seq, question->tags, question->n_tags);
+	else if (!question->status)
+		serf_rpc_put_stats(serf->queue, seq);
 	else
 		serf_rpc_put_members_filtered(serf->queue, seq, question->status, question->name);
 }
@@ -241,7 +244,7 @@ static int ask(struct serf *serf, const struct question *question, struct serf_r
 	*request = (struct serf_request){
 		.kind = SERF_REQUEST_CALL,
 		.what = question->what,
-		.wants_members = question->status != NULL,
+		.body = question->body,
 		.err = err,
 	};
 	pthread_cond_init(&request->answered, NULL);
@@ -349,7 +352,8 @@ int serf_set_tags(struct serf *serf, const struct serf_tag *tags, size_t count, 
 int serf_list_members(struct serf *serf, const char *status, const char *name,
 	struct serf_member **members, size_t *count, unsigned timeout_ms, struct error *err)
 {
-	struct question question = {.what = "members", .status = status, .name = name};
+	struct question question = {
+		.what = "members", .status = status, .name = name, .body = SERF_MESSAGE_MEMBERS};
 	struct serf_request request;
 
 	*members = NULL;
@@ -358,5 +362,19 @@ int serf_list_members(struct serf *serf, const char *status, const char *name,
 		return -1;
 	*members = request.members;
 	*count = request.n_members;
+	return 0;
+}
+
+int serf_is_encrypted(struct serf *serf, bool *encrypted, unsigned timeout_ms, struct error *err)
+{
+	struct question question = {.what = "stats", .body = SERF_MESSAGE_STATS};
+	struct serf_request request;
+
+	if (ask(serf, &question, &request, timeout_ms, err) < 0)
+		return -1;
+	*encrypted = str_equal(request.encrypted, "true");
+	if (!*encrypted && !str_equal(request.encrypted, "false"))
+		return error_set(
+			err, ERR_UNSUPPORTED, "serf agent: it does not tell whether it encrypts");
 	return 0;
 }

@@ -82,4 +82,7 @@ int serf_set_tags(struct serf *serf, const struct serf_tag *tags, size_t count, 
 int serf_list_members(struct serf *serf, const char *status, const char *name,
 	struct serf_member **members, size_t *count, unsigned timeout_ms, struct error *err);
 
+/* Whether the agent has a key for its gossip. ERR_UNSUPPORTED when it does not tell. */
+int serf_is_encrypted(struct serf *serf, bool *encrypted, unsigned timeout_ms, struct error *err);
+
 #endif

@@ -95,8 +95,9 @@ static uint64_t add_own(struct serf *serf, enum serf_request_kind kind, const ch
 {
 	struct serf_request *request = &serf->own[serf->n_own++];
 
-	*request = (struct serf_request){
-		.kind = kind, .what = what, .wants_members = kind == SERF_REQUEST_MEMBERS};
+	*request = (struct serf_request){.kind = kind,
+		.what = what,
+		.body = kind == SERF_REQUEST_MEMBERS ? SERF_MESSAGE_MEMBERS : SERF_MESSAGE_HEADER};
 	serf_request_add(serf, request);
 	return request->seq;
 }
@@ -199,7 +200,7 @@ static int handle_header(struct serf *serf, const struct serf_message *message, 
 
 	pthread_mutex_lock(&serf->lock);
 	struct serf_request *request = serf_request_find(serf, message->seq);
-	if (request && request->wants_members && !*message->error) {
+	if (request && request->body != SERF_MESSAGE_HEADER && !*message->error) {
 		serf->body_for = message->seq;
 	} else if (request) {
 		own = is_own(request);
@@ -219,27 +220,35 @@ static void tell_members(struct serf *serf, const struct serf_message *message)
 			message->n_members);
 }
 
-/* What follows the header of an answer with a body: the list of members, or the agent is none. */
+static const char *no_body(enum serf_message_kind kind)
+{
+	return kind == SERF_MESSAGE_STATS ? "it sent no stats" : "it sent no list of members";
+}
+
+/* What follows the header of an answer with a body: what was asked for, or the agent is none. */
 static int handle_body(struct serf *serf, struct serf_message *message, struct error *err)
 {
-	bool is_list = message->kind == SERF_MESSAGE_MEMBERS && message->change == SERF_MEMBERS_ALL;
-	bool own = false;
+	bool own = false, fits = true; /* what nobody waits for any more */
+	enum serf_message_kind body = SERF_MESSAGE_MEMBERS;
 
 	pthread_mutex_lock(&serf->lock);
 	struct serf_request *request = serf_request_find(serf, serf->body_for);
 	serf->body_for = 0;
 	if (request) {
 		own = is_own(request);
-		if (!own && is_list) {
+		body = request->body;
+		fits = message->kind == body && message->change == SERF_MEMBERS_ALL;
+		if (!own && fits) {
 			request->members = steal(&message->members);
 			request->n_members = message->n_members;
 			message->n_members = 0;
+			memcpy(request->encrypted, message->encrypted, sizeof(request->encrypted));
 		}
-		serf_request_finish(serf, request, is_list ? "" : "it sent no list of members");
+		serf_request_finish(serf, request, fits ? "" : no_body(body));
 	}
 	pthread_mutex_unlock(&serf->lock);
-	if (!is_list)
-		return error_set(err, ERR_UNAVAILABLE, "it sent no list of members");
+	if (!fits)
+		return error_set(err, ERR_UNAVAILABLE, "%s", no_body(body));
 	if (own) {
 		own_answered(serf, true);
 		tell_members(serf, message);
@@ -263,6 +272,7 @@ static int handle_message(struct serf *serf, struct serf_message *message, struc
 			serf->config.on_event(serf->config.context, message->name, message->payload,
 				message->payload_len);
 		return 0;
+	case SERF_MESSAGE_STATS:
 	case SERF_MESSAGE_OTHER:
 		return 0;
 	}

@@ -28,13 +28,14 @@ struct serf_request {
 	struct serf_request *next;
 	uint64_t seq;
 	enum serf_request_kind kind;
-	const char *what; /* the command, for messages */
-	bool wants_members;
+	const char *what;            /* the command, for messages */
+	enum serf_message_kind body; /* that follows the answer; SERF_MESSAGE_HEADER: none */
 	/* Of a CALL, whose request and err are on its stack: */
 	bool done;
 	struct error *err;
 	struct serf_member *members;
 	size_t n_members;
+	char encrypted[8]; /* of the stats */
 	pthread_cond_t answered;
 };
 

@@ -83,6 +83,11 @@ void serf_rpc_put_members_filtered(
 	put_pair(&out, "Name", name);
 }
 
+void serf_rpc_put_stats(struct printbuf *buf, uint64_t seq)
+{
+	begin(buf, seq, "stats");
+}
+
 void serf_rpc_put_event(
 	struct printbuf *buf, uint64_t seq, const char *name, const void *payload, size_t len)
 {

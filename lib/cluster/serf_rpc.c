@@ -229,7 +229,17 @@ static void read_record(
 			read_members(members, changes[i].change, message);
 }
 
-/* A header has Seq, a record has Event, the answer to members has Members: no object has two. */
+static void read_stats(const msgpack_object *stats, struct serf_message *message)
+{
+	char text[SERF_MAX_NAME + 1];
+
+	message->kind = SERF_MESSAGE_STATS;
+	if (stats->type == MSGPACK_OBJECT_MAP && get_text(find(stats, "encrypted"), text))
+		str_copy(message->encrypted, sizeof(message->encrypted), text);
+}
+
+/* A header has Seq, a record has Event, the answer to members has Members, that to stats has serf:
+ * no object has two. */
 static void read_object(const msgpack_object *object, struct serf_message *message)
 {
 	const msgpack_object *value;
@@ -244,6 +254,8 @@ static void read_object(const msgpack_object *object, struct serf_message *messa
 		read_record(object, value, message);
 	} else if ((value = find(object, "Members"))) {
 		read_members(value, SERF_MEMBERS_ALL, message);
+	} else if ((value = find(object, "serf"))) {
+		read_stats(value, message);
 	}
 }
 

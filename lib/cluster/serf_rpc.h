@@ -66,6 +66,7 @@ void serf_rpc_put_members(struct printbuf *buf, uint64_t seq);
 /* Those whose status and name are as the regular expressions say; "" for any. */
 void serf_rpc_put_members_filtered(
 	struct printbuf *buf, uint64_t seq, const char *status, const char *name);
+void serf_rpc_put_stats(struct printbuf *buf, uint64_t seq);
 void serf_rpc_put_event(
 	struct printbuf *buf, uint64_t seq, const char *name, const void *payload, size_t len);
 /* A tag whose value is NULL is deleted. */
@@ -78,6 +79,7 @@ enum serf_message_kind {
 	SERF_MESSAGE_HEADER,  /* seq and error; a body may follow as the next message */
 	SERF_MESSAGE_MEMBERS, /* change, members */
 	SERF_MESSAGE_EVENT,   /* a user event: name, payload */
+	SERF_MESSAGE_STATS,   /* what the agent tells of itself: encrypted */
 	SERF_MESSAGE_OTHER    /* nothing that we know */
 };
 
@@ -89,6 +91,7 @@ struct serf_message {
 	struct serf_member *members; /* those that cannot be understood are left out */
 	size_t n_members;
 	char name[SERF_MAX_NAME + 1];
+	char encrypted[8];   /* "true", "false"; "" when it does not tell */
 	const void *payload; /* borrowed from the input until it is used again; NULL when empty */
 	size_t payload_len;
 };

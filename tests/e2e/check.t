@@ -7,18 +7,20 @@
 . tests/e2e/sanlock.sh
 [ "$(id -u)" -eq 0 ] || skip_all "needs root: mount namespaces"
 
-serf_pid=
+serf_pid='' other_pid=''
 agent_config=$work/agent.json
 end_agent() {
-	[ -n "$serf_pid" ] || return 0
-	kill -9 "$serf_pid"
-	wait "$serf_pid" 2>/dev/null
+	local pid
+	for pid in $serf_pid $other_pid; do
+		kill -9 "$pid"
+		wait "$pid" 2>/dev/null
+	done
+	serf_pid='' other_pid=''
 }
 # Before the host's namespaces go.
 cleanup_hooks=(end_agent "${cleanup_hooks[@]}")
 agent_answers() { run_on virt1 serf info -rpc-addr=127.0.0.1:7373 -rpc-auth=secret >/dev/null; }
 start_agent() {
-	echo '{"rpc_auth": "secret", "user_event_size_limit": 1024}' >"$agent_config"
 	in_host virt1 tests/e2e/serf.sh virt1 127.0.0.1 -config-file="$agent_config" >>"$work/serf.log" 2>&1 &
 	serf_pid=$!
 	wait_for 30 agent_answers
@@ -47,6 +49,7 @@ must "names of the host" run_on virt1 bash -c 'sed "1i 127.0.0.1 virt1" /etc/hos
 must "a storage of its own" run_on virt1 mount -t tmpfs vms "$vms"
 must "sanlock" sanlock_start virt1
 must "libvirtd" libvirtd_on virt1
+echo '{"rpc_auth": "secret", "user_event_size_limit": 1024}' >"$agent_config"
 must "serf" start_agent
 # The test's sanlock cannot have a watchdog.
 check
@@ -74,7 +77,10 @@ like "qemu-sanlock.conf" "$(line 'plugin conf')" '^ok '
 like "nothing listens for migration" "$(line migration)" '^warn .*16509'
 like "serf" "$(line serf)" '^ok .*knows 1 members'
 like "names" "$(line names)" '^ok '
-like "a summary" "$(tail -n 1 <<<"$found")" '^17 checks: [0-9]+ ok, [0-9]+ warnings, 1 failed, 0 skipped$'
+like "gossip that anybody can read" "$(line encryption)" '^warn .*not encrypted.*; serf keygen'
+like "accounts" "$(line accounts)" '^ok .*sanlock and'
+like "no other member" "$(line others)" '^skip '
+like "a summary" "$(tail -n 1 <<<"$found")" '^20 checks: [0-9]+ ok, [0-9]+ warnings, 1 failed, 1 skipped$'
 
 check --lock-manager local --serf-rpc 127.0.0.1:7373
 is "without sanlock nothing fails" "$result" 0
@@ -91,6 +97,28 @@ run_on virt1 chmod 600 "$vms/.virtx-key"
 must "read only" run_on virt1 mount -o remount,ro "$vms"
 fails "storage for reading only" permissions 'Read-only'
 must "for writing" run_on virt1 mount -o remount,rw "$vms"
+mode=$(run_on virt1 stat -c %a "$vms")
+run_on virt1 chmod 700 "$vms"
+fails "a storage that sanlock cannot enter" accounts 'account sanlock may not enter'
+run_on virt1 chmod "$mode" "$vms"
+run_on virt1 install -d -m 2755 "$vms/lock"
+fails "locks that sanlock cannot write" accounts "account sanlock may not write to $vms/lock"
+run_on virt1 rmdir "$vms/lock"
+
+# Another member, to which no VM could migrate; and gossip with a key.
+end_agent
+echo "{\"rpc_auth\": \"secret\", \"user_event_size_limit\": 1024, \"encrypt_key\": \"$(head -c 32 /dev/urandom | base64)\"}" >"$agent_config"
+must "serf with a key" start_agent
+echo '127.0.0.2 virt2' >>"$work/hosts"
+in_host virt1 tests/e2e/serf.sh virt2 127.0.0.2 -config-file="$agent_config" -retry-join=127.0.0.1 >>"$work/serf2.log" 2>&1 &
+other_pid=$!
+two_members() { [ "$(run_on virt1 serf members -rpc-addr=127.0.0.1:7373 -rpc-auth=secret -status=alive | wc -l)" = 2 ]; }
+must "another member" wait_for 10 two_members
+check
+like "encrypted gossip" "$(line encryption)" '^ok '
+like "nobody migrates there" "$(line others)" '^warn .*virt2 \(Connection refused\).*16509'
+check --migrate-transport tls
+like "the port goes by the transport" "$(line others)" '^warn .*16514'
 cp "$work/virt1/etc/qemu.conf" "$work/qemu.conf"
 echo 'lock_manager = "lockd" # sanlock' >>"$work/virt1/etc/qemu.conf"
 fails "another lock manager" qemu.conf 'lock_manager = lockd'

@@ -137,6 +137,9 @@ static void test_one_agent(void **state)
 	assert_string_equal(serf_member_tag(&members[0], "uuid"), "first");
 	assert_null(serf_member_tag(&members[0], "port"));
 	serf_members_free(members, count);
+	bool encrypted = true;
+	assert_int_equal(serf_is_encrypted(serf, &encrypted, 3000, &err), 0);
+	assert_false(encrypted);
 	assert_int_equal(serf_list_members(serf, "failed", "", &members, &count, 3000, &err), 0);
 	assert_int_equal(count, 0);
 	serf_members_free(members, count);
