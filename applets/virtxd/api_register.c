@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "collector.h"
+#include "drain_host.h"
 #include "entry.h"
 #include "model/json.h"
 #include "recovery.h"
@@ -97,7 +98,8 @@ static int make_plan(struct daemon *daemon, const char *vm, struct plan *plan, s
 		return error_set(err, ERR_STATE,
 			"VM %s is in the register of host %s too, so it is not this host's", vm,
 			plan->from);
-	if (*plan->from && takeover_check_host(daemon, plan->from, err))
+	if (*plan->from &&
+		(takeover_check_host(daemon, plan->from, err) || drain_host_check(daemon, err)))
 		return error_prefix(err, "VM %s", vm);
 	if (!plan->own && !plan->here && !*plan->from)
 		return error_set(err, ERR_REGISTER, "VM %s is not in the register of host %s", vm,
@@ -129,7 +131,7 @@ static int work(struct daemon *daemon, const char *vm, struct plan *plan, const 
 static void settle_code(struct error *err)
 {
 	if (error_is_set(err) && err->code != ERR_STATE && err->code != ERR_UNAVAILABLE &&
-		err->code != ERR_HYPERVISOR)
+		err->code != ERR_DRAINED && err->code != ERR_HYPERVISOR)
 		err->code = ERR_REGISTER;
 }
 

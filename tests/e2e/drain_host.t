@@ -68,6 +68,11 @@ is "create is refused" "$status $(field '.code + " " + .host')" "503 drained vir
 like "with what to do" "$(field .hint)" 'undrain host virt2'
 api POST '/vms?dry_run=true' "$new"
 is "a dry run too" "$status $(field .code)" "503 drained"
+dead=$cluster_vms/xml/$(cluster_uuid 9 0)
+mkdir -p "$dead" && echo '<domain/>' >"$dead/$(cluster_uuid 9 1).xml"
+api PUT "/vms/$(cluster_uuid 9 1)/register" '{"host": "virt2"}'
+is "what a dead host had is for others" "$status $(field '.code + " " + .host')" "503 drained virt2"
+rm -r "$dead"
 on 2
 api POST "/vms/own/runstate/pause"
 is "what it has works as before" "$status" 204
