@@ -160,19 +160,19 @@ static void on_event(void *context, const char *name, const void *payload, size_
 		cleanup_wire_host struct wire_host host = {0};
 
 		if (wire_host_decode(payload, len, &host, &err) == 0 &&
-			peers_is_believed(daemon->peers, host.host.uuid))
+			peers_may_say(daemon->peers, host.host.uuid, host.stamp.extended))
 			claims_hear_host(daemon->claims, &host, clock_ms());
 	} else if (str_equal(name, WIRE_EVENT)) {
 		struct wire_event event;
 
 		if (wire_event_decode(payload, len, &event, &err) == 0 &&
-			peers_is_believed(daemon->peers, event.host_uuid))
+			peers_may_say(daemon->peers, event.host_uuid, event.stamp.extended))
 			claims_hear_event(daemon->claims, &event, clock_ms());
 	} else if (str_equal(name, WIRE_VM)) {
 		cleanup_wire_vm struct wire_vm vm = {0};
 
 		if (wire_vm_decode(payload, len, &vm, &err) == 0 &&
-			peers_is_believed(daemon->peers, vm.row.host_uuid))
+			peers_may_say(daemon->peers, vm.row.host_uuid, vm.stamp.extended))
 			claims_hear_vm(daemon->claims, &vm, clock_ms());
 	}
 	if (error_is_set(&err))

@@ -211,6 +211,15 @@ size_t peers_count(struct peers *peers)
 	return count;
 }
 
+bool peers_may_say(struct peers *peers, const char *uuid, bool extended)
+{
+	pthread_mutex_lock(&peers->lock);
+	const struct entry *entry = find_host(peers, uuid);
+	bool may = entry && is_believed(peers, &entry->peer) && extended != entry->peer.old;
+	pthread_mutex_unlock(&peers->lock);
+	return may;
+}
+
 size_t peers_list_proven(struct peers *peers, struct peer **list)
 {
 	size_t count = 0;

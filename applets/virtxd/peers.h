@@ -59,9 +59,11 @@ size_t peers_end_round(struct peers *peers, uint64_t round, char (**gone)[UUID_T
 bool peers_find(struct peers *peers, const char *uuid, struct peer *peer);
 /* The state of the member that speaks for that host; CSTATE_INVALID when there is none. */
 enum cstate peers_get_state(struct peers *peers, const char *uuid);
-/* Whether what is said in the name of that host counts: it is active and proven, or old and
- * allowed. */
+/* Whether that host is believed: it is active and proven, or old and allowed. */
 bool peers_is_believed(struct peers *peers, const char *uuid);
+/* Whether an event in the name of that host counts: it is believed, and its events have our
+ * extension unless it is old. */
+bool peers_may_say(struct peers *peers, const char *uuid, bool extended);
 /* How many of them are active; 0 for NULL. */
 size_t peers_count(struct peers *peers);
 /* Those that are active and proven; the caller frees the list. */

@@ -80,9 +80,12 @@ static void test_who_stays_keeps_what_was_found(void **state)
 	assert_true(peers_put(peers, &peer));
 	assert_true(peers_find(peers, OTHER_UUID, &found));
 	assert_string_equal(found.why, "no key");
+	assert_false(peers_may_say(peers, OTHER_UUID, true));
 	join();
 	peers_put(peers, &peer);
 	assert_true(peers_is_believed(peers, OTHER_UUID));
+	assert_true(peers_may_say(peers, OTHER_UUID, true));
+	assert_false(peers_may_say(peers, OTHER_UUID, false));
 	peer.cstate = CSTATE_FAILED;
 	assert_true(peers_put(peers, &peer));
 	peer.cstate = CSTATE_ACTIVE;
@@ -184,6 +187,8 @@ static void test_old_ones_need_permission(void **state)
 	assert_false(peers_is_believed(peers, OTHER_UUID));
 	assert_true(peers_put(lenient, &peer));
 	assert_true(peers_is_believed(lenient, OTHER_UUID));
+	assert_true(peers_may_say(lenient, OTHER_UUID, false));
+	assert_false(peers_may_say(lenient, OTHER_UUID, true));
 	peer.cstate = CSTATE_LEFT;
 	assert_true(peers_put(lenient, &peer));
 	assert_false(peers_is_believed(lenient, OTHER_UUID));
