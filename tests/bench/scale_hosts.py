@@ -114,12 +114,17 @@ class Cluster:
         return xml.replace(uuid_of(0), "IDENTITY").replace("/vms/ds", f"{self.storage}/ds")
 
     def write_domains(self, host):
+        """What libvirt has, and the same VMs in the register."""
+        register = os.path.join(self.storage, "xml", host.uuid)
+        os.makedirs(register, mode=0o750)
         with open(host.path + ".xml", "w", encoding="utf-8") as file:
             file.write("<node>\n")
             for vm, state in host.first.items():
-                file.write(self.template.replace("NAME", f"vm-{host.number:03d}-{vm:03d}")
-                           .replace("IDENTITY", uuid_of(host.number, vm))
-                           .replace("STATE", str(DRIVER_STATES[state])))
+                xml = (self.template.replace("NAME", f"vm-{host.number:03d}-{vm:03d}")
+                       .replace("IDENTITY", uuid_of(host.number, vm)).replace("STATE", str(DRIVER_STATES[state])))
+                file.write(xml)
+                with open(f"{register}/{uuid_of(host.number, vm)}.xml", "w", encoding="utf-8") as entry:
+                    entry.write(xml)
             file.write("</node>\n")
 
     def prepare(self, count):
