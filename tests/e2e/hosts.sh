@@ -216,7 +216,7 @@ defined() { # vm
 		host_is_on "$host" && state=$(virsh_on "$host" domstate "$1" 2>/dev/null) && echo "$host:$state"
 	done | xargs
 }
-# Whose sanlock holds its lease.
+# Whose sanlock holds its lease. What a host held that lost power stays in its name until somebody takes it.
 holder() { # vm
 	local id host
 	id=$(sanlock direct read_leader -r "$space:vm-$1:$lock/vm-$1/vm-$1:0" |
@@ -231,7 +231,7 @@ is_alone() { # vm host state: the whole truth about a VM in one look
 }
 runs_once() { is_alone "$1" "$2" running && [ "$(holder "$1")" = "$2" ] && beats_on "$2" "$1"; }
 is_off_once() { # vm host
-	[ "$(copies "$1")|$(defined "$1")|$(registered "$1")|$(holder "$1")" = "|$2:shut off|$2|free" ]
+	[ "$(copies "$1")|$(defined "$1")|$(registered "$1")" = "|$2:shut off|$2" ]
 }
 where() { # vm: to show what is wrong
 	echo "copies: $(copies "$1") defined: $(defined "$1") registered: $(registered "$1") lease: $(holder "$1")"
@@ -280,10 +280,11 @@ defined_everywhere() { # what is true of hosts that are on
 	for host in "${hosts[@]}"; do
 		host_is_on "$host" || continue
 		for vm in $(virsh_on "$host" list --all --uuid); do
-			case $(virsh_on "$host" domstate "$vm") in
-			running) state=4 ;;
-			paused) state=5 ;;
-			'shut off') state=2 ;;
+			case $(virsh_on "$host" domstate --reason "$vm") in
+			running*) state=4 ;;
+			paused*) state=5 ;;
+			'shut off (crashed)') state=9 ;;
+			'shut off'*) state=2 ;;
 			*) state=other ;;
 			esac
 			echo "$vm $(uuid_of "$host") $state"

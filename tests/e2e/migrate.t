@@ -77,6 +77,7 @@ is "cold, to the best" "$status $(field .host)" "202 virt3"
 ok "it ends" wait_for 60 has_ended virt1
 is "well" "$(operation_at virt1)" "completed  "
 ok "it is off on virt3" wait_for 10 is_off_once "$web" virt3
+is "and its lease free" "$(holder "$web")" free
 is "its log" "$(migrate_log virt3 "$web")" "completed offline migration from $(uuid_of virt1) to $(uuid_of virt3). Migrated."
 api POST "/vms/$web/runstate/boot"
 is "it boots there" "$status" 204

@@ -49,9 +49,10 @@ closes() { # condition host
 }
 runs_again() { # host
 	on "$1"
-	! is_off_once "$dirty" "$1" || api POST "/vms/$dirty/runstate/boot"
+	! is_off_once "$dirty" "$1" || wait_for 60 boots || return 1
 	wait_for 90 runs_once "$dirty" "$1"
 }
+boots() { api POST "/vms/$dirty/runstate/boot" && [ "$status" = 204 ]; }
 gone_from() { [[ "$(defined "$dirty")" != *"$1:"* ]]; }
 came_to() { [ "$(virsh_on "$1" domstate "$dirty")" = running ]; }
 failed="^failed live migration from"
