@@ -162,6 +162,7 @@ static int prepare(
 	if (recovery_settle(daemon, request->vm, err) ||
 		migration_choose(daemon, request, &now, &hosts, err) ||
 		migration_uris(daemon, hosts.best->name, &move->target_uri, &move->data_uri, err) ||
+		operation_check_cancel(move->operation, err) ||
 		note_intent(move, request, hosts.best, &now, err))
 		return -1;
 	move->connections = (unsigned)vmdef_vcpus(&now.reading.def);
