@@ -272,7 +272,7 @@ class Register(Operation):
 
 
 class Takeover(Register):
-    """A VM of a host that died, which had begun to boot it, to update it or nothing."""
+    """A VM of a host that died, which had begun to boot, to update or to migrate it, or nothing."""
     name = "takeover"
     begun = 0
 
@@ -282,9 +282,10 @@ class Takeover(Register):
         super().prepare()
         os.makedirs(self.folder(), 0o750, exist_ok=True)
         os.rename(f"{own}/{self.uuid}.xml", f"{self.folder()}/{self.uuid}.xml")
-        self.begun = (self.begun + 1) % 3
+        self.begun = (self.begun + 1) % 4
         if self.begun:
-            intent = {"op": ["", "boot", "update"][self.begun], "vm": self.uuid, "made": [], "def": definition, "old": definition}
+            intent = {"op": ["", "boot", "update", "migrate"][self.begun], "vm": self.uuid, "made": [], "def": definition,
+                      "old": definition, "from": os.path.basename(self.folder()), "to": "eeeeeeee-0000-4000-8000-000000000000"}
             with open(f"{self.folder()}/{self.uuid}.intent", "w", encoding="utf-8") as file:
                 json.dump(intent, file)
 
