@@ -8,7 +8,7 @@ bench_defined=0
 bench_libvirtd() {
 	libvirtd_start && : >"$work/empty.conf" && cat "$work/empty.conf" >>"$work/bench.out" &&
 		"$VIRTX" virtxd --config "$work/empty.conf" --vms-dir "$work/vms" --init-cluster >>"$work/bench.out" 2>&1 &&
-		mkdir -p "$work/vms/ds" && cp "$GUEST_CACHE/hello.raw" "$work/vms/ds/"
+		mkdir -p "$work/vms/ds"
 }
 
 bench_daemon() { # [virtxd option...]
@@ -24,8 +24,22 @@ bench_daemon() { # [virtxd option...]
 bench_define() { # count
 	while [ "$bench_defined" -lt "$1" ]; do
 		bench_defined=$((bench_defined + 1))
-		create_vm < <(definition "bench-$bench_defined" 16 "$(disk hello.raw 0 0 0 0 0)") || return 1
+		cp "$GUEST_CACHE/hello.raw" "$work/vms/ds/$bench_defined.raw"
+		create_vm < <(definition "bench-$bench_defined" 16 "$(disk "$bench_defined.raw" 0 0 0 0 0)") || return 1
 	done
+}
+
+# Further ones in libvirt alone, like the last one that was made: hundreds of creates would take minutes.
+bench_copy() { # count
+	local i uuid
+	virsh -q -c "$(libvirtd_uri)" dumpxml --inactive "$vm" >"$work/like.xml" || return 1
+	for ((i = bench_defined + 1; i <= $1; i++)); do
+		uuid=$(cat /proc/sys/kernel/random/uuid)
+		sed "s|$vm|$uuid|g; s|bench-[0-9]*|bench-$i|g" "$work/like.xml" >"$work/copy-$i.xml"
+		echo "define $work/copy-$i.xml"
+	done >"$work/copies"
+	bench_defined=$1
+	virsh -q -c "$(libvirtd_uri)" <"$work/copies" >>"$work/bench.out" && wait_for 120 bench_lists "$1"
 }
 
 # The other 99 hosts, each with 100 VMs.
@@ -37,9 +51,9 @@ bench_crowd_start() {
 	exec 9>"$work/crowd.in"
 	wait_for 30 bench_knows 10000 100
 }
+bench_lists() { [ "$(curl -s "http://$server/vms" | jq '.items | length')" = "$1" ]; } # VMs
 bench_knows() { # vms hosts
-	[ "$(curl -s "http://$server/vms" | jq '.items | length')" = "$1" ] &&
-		[ "$(curl -s "http://$server/hosts" | jq '.items | length')" = "$2" ]
+	bench_lists "$1" && [ "$(curl -s "http://$server/hosts" | jq '.items | length')" = "$2" ]
 }
 # So many VMs of other hosts change their state each second.
 bench_crowd_changes() { echo "$1" >&9; }

@@ -326,8 +326,23 @@ static void test_list_etag(void **state)
 	const char *const known[] = {"If-None-Match", tag, NULL};
 	inventory_set_runstate(daemon->inventory, VM_UUID, RUNSTATE_RUNNING, 99);
 	assert_answer(daemon, "GET", "/vms", NULL, known, 304, "");
+	assert_answer(daemon, "GET", "/vms", NULL, NULL, 200, "\"ts\":99");
+	/* Nothing is asked for: the same list, however that is said. */
+	assert_answer(daemon, "GET", "/vms", "{\"filter\":{\"name\":\"\"}}", known, 304, "");
+	assert_answer(daemon, "GET", "/vms", "{\"filter\":{\"name\":\"far\"}}", known, 200, "far");
+	assert_answer(
+		daemon, "GET", "/vms", "{\"filter\":{\"vlanid\":\"\"}}", known, 400, "vlanid");
 	inventory_set_runstate(daemon->inventory, VM_UUID, RUNSTATE_PAUSED, 100);
 	assert_answer(daemon, "GET", "/vms", NULL, known, 200, "\"runstate\":5");
+	free(first.body);
+	free(first.headers);
+
+	first = ask(daemon, "GET", "/hosts", NULL, NULL);
+	assert_int_equal(sscanf(first.headers, "ETag: %31s", tag), 1);
+	add_vm(daemon->inventory, VM_UUID, OWN_UUID, "renamed", RUNSTATE_RUNNING);
+	assert_answer(daemon, "GET", "/hosts", NULL, known, 304, "");
+	add_host(daemon->inventory, OTHER_UUID, "virt3");
+	assert_answer(daemon, "GET", "/hosts", NULL, known, 200, "virt3");
 	free(first.body);
 	free(first.headers);
 }
