@@ -18,13 +18,15 @@
 
 #include <pthread.h>
 
-#define ROUND_MS 3000
-#define STOP_MS  2000
+#define ROUND_MS    3000
+#define LOOK_MAX_MS 12000 /* between two looks at one that is left */
+#define STOP_MS     2000
 
 /* One that the register has under another host only. */
 struct stray {
 	char vm[UUID_TEXT_SIZE];
-	int64_t since_ms; /* monotonic */
+	int64_t since_ms;         /* monotonic */
+	int64_t next_ms, wait_ms; /* the next look, and how long after that the one after it */
 };
 
 struct ownership {
@@ -99,7 +101,7 @@ static enum ownership_word ask_other(struct daemon *daemon, const char *host, co
 }
 
 /* False when something cannot be seen now. *other is the host that the register names, when there
- * is one; since_ms 0: it was not looked at before. */
+ * is one; since_ms: since when that is so. */
 static bool look(struct daemon *daemon, const char *vm, int64_t since_ms,
 	struct ownership_facts *facts, char other[static UUID_TEXT_SIZE])
 {
@@ -130,7 +132,7 @@ static bool look(struct daemon *daemon, const char *vm, int64_t since_ms,
 	facts->managed = stats.persistent && !collector_is_foreign(daemon->collector, vm);
 	facts->runstate = stats.runstate;
 	facts->holder = find_holder(daemon, vm);
-	facts->lasts_ms = since_ms ? clock_ms() - since_ms : 0;
+	facts->lasts_ms = clock_ms() - since_ms;
 	if (facts->lasts_ms >= OWNERSHIP_LASTS_MS && facts->registered_elsewhere == 1)
 		facts->other = ask_other(daemon, other, vm);
 	return true;
@@ -191,17 +193,30 @@ static int compare_vm(const void *vm, const void *entry)
 	return strcmp(vm, ((const struct register_entry *)entry)->vm);
 }
 
-/* Since when it is one, and notes it for the next round. */
-static int64_t note_stray(struct ownership *ownership, const char *vm, struct stray *now, size_t *n)
+/* Notes it for the next rounds, as it was noted before. */
+static struct stray *note_stray(
+	const struct ownership *ownership, const char *vm, struct stray *strays, size_t *n)
 {
-	int64_t since_ms = clock_ms();
+	struct stray *stray = &strays[(*n)++];
+	int64_t now_ms = clock_ms();
 
+	*stray = (struct stray){
+		.since_ms = now_ms, .next_ms = now_ms + OWNERSHIP_WAITS_MS, .wait_ms = ROUND_MS};
+	(void)str_copy(stray->vm, sizeof(stray->vm), vm);
 	for (size_t i = 0; i < ownership->n_strays; i++)
 		if (str_equal(ownership->strays[i].vm, vm))
-			since_ms = ownership->strays[i].since_ms;
-	now[*n].since_ms = since_ms;
-	(void)str_copy(now[(*n)++].vm, UUID_TEXT_SIZE, vm);
-	return since_ms;
+			*stray = ownership->strays[i];
+	return stray;
+}
+
+/* Each look goes through the registers of all hosts. */
+static void look_at_stray(struct daemon *daemon, const struct vm_row *row, struct stray *stray)
+{
+	if (clock_ms() < stray->next_ms)
+		return;
+	decide(daemon, row, stray->since_ms);
+	stray->next_ms = clock_ms() + stray->wait_ms;
+	stray->wait_ms = stray->wait_ms * 2 < LOOK_MAX_MS ? stray->wait_ms * 2 : LOOK_MAX_MS;
 }
 
 static void look_at_all(struct ownership *ownership, const struct vm_row *rows, size_t count,
@@ -217,7 +232,8 @@ static void look_at_all(struct ownership *ownership, const struct vm_row *rows, 
 		if (!collector_is_foreign(daemon->collector, vm) &&
 			(n_entries == 0 ||
 				!bsearch(vm, entries, n_entries, sizeof(*entries), compare_vm)))
-			decide(daemon, &rows[i], note_stray(ownership, vm, strays, &n_strays));
+			look_at_stray(
+				daemon, &rows[i], note_stray(ownership, vm, strays, &n_strays));
 	}
 	free(ownership->strays);
 	ownership->strays = strays;
