@@ -162,7 +162,7 @@ vm_create() { # host name [iso] [jq filter]
 vm_boot() { # host name [iso] [jq filter]: and its heart beats
 	vm_create "$@" || return 1
 	api POST "/vms/$vm/runstate/boot"
-	[ "$status" = 204 ] && wait_for 90 beats_on "$1" "$vm"
+	[ "$status" = 204 ] && wait_for 240 beats_on "$1" "$vm"
 }
 
 # What QEMU wrote on that host: it is another file on each.
@@ -172,7 +172,7 @@ beats() { # host vm
 beats_on() { # host vm
 	local last
 	last=$(beats "$1" "$2")
-	[ -n "$last" ] && wait_for 10 beat_is_after "$last" "$1" "$2"
+	[ -n "$last" ] && wait_for 30 beat_is_after "$last" "$1" "$2"
 }
 beat_is_after() { [ "$(beats "$2" "$3")" -gt "$1" ]; }
 

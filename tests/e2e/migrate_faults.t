@@ -49,8 +49,8 @@ closes() { # condition host
 }
 runs_again() { # host
 	on "$1"
-	! is_off_once "$dirty" "$1" || wait_for 60 boots || return 1
-	wait_for 90 runs_once "$dirty" "$1"
+	! is_off_once "$dirty" "$1" || wait_for 120 boots || return 1
+	wait_for 240 runs_once "$dirty" "$1"
 }
 boots() { api POST "/vms/$dirty/runstate/boot" && [ "$status" = 204 ]; }
 gone_from() { [[ "$(defined "$dirty")" != *"$1:"* ]]; }
