@@ -83,7 +83,9 @@ class Host:
 class Cluster:
     def __init__(self, loop, program, vms, profile):
         self.loop, self.program, self.vms, self.profile = loop, program, vms, profile
-        self.folder = tempfile.TemporaryDirectory(prefix="scale.")
+        # Real hosts have disks of their own; these would wait for one.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = tempfile.TemporaryDirectory(prefix="scale.", dir=os.environ.get("TMPDIR") or memory)
         self.work = self.folder.name
         self.storage = os.path.join(self.work, "vms")
         self.config = os.path.join(self.work, "virtxd.conf")

@@ -28,7 +28,7 @@ class Loop:
             now = time.monotonic()
             if now >= end:
                 return False
-            wait = end - now
+            wait = min(end - now, 0.2)  # is_done may ask for something that wakes nobody
             if self.timers:
                 wait = min(wait, max(0, self.timers[0][0] - now))
             for key, events in self.selector.select(wait):
