@@ -22,7 +22,7 @@ collection_round() {
 
 collection_figures() { # VMs
 	local name value unit baseline ours libvirt
-	bench_copy "$1" || return 1
+	bench_define "$1" || return 1
 	while read -r name value unit baseline; do
 		row "${name//_/ }" "$value" "$unit" "$baseline" "$(ratio "$value" "$baseline")"
 	done < <("$O/tests/bench/collect" "$(libvirtd_uri)" 2>>"$work/bench.out")

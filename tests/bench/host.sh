@@ -20,26 +20,24 @@ bench_daemon() { # [virtxd option...]
 	daemon_wait_ready
 }
 
-# Real VMs, until there are so many.
+# Real VMs, until there are so many; sets $vm to the last one.
 bench_define() { # count
-	while [ "$bench_defined" -lt "$1" ]; do
-		bench_defined=$((bench_defined + 1))
-		cp "$GUEST_CACHE/hello.raw" "$work/vms/ds/$bench_defined.raw"
-		create_vm < <(definition "bench-$bench_defined" 16 "$(disk "$bench_defined.raw" 0 0 0 0 0)") || return 1
-	done
-}
-
-# Further ones in libvirt alone, like the last one that was made: hundreds of creates would take minutes.
-bench_copy() { # count
-	local i uuid
-	virsh -q -c "$(libvirtd_uri)" dumpxml --inactive "$vm" >"$work/like.xml" || return 1
+	local i
+	[ "$bench_defined" -lt "$1" ] || return 0
 	for ((i = bench_defined + 1; i <= $1; i++)); do
-		uuid=$(cat /proc/sys/kernel/random/uuid)
-		sed "s|$vm|$uuid|g; s|bench-[0-9]*|bench-$i|g" "$work/like.xml" >"$work/copy-$i.xml"
-		echo "define $work/copy-$i.xml"
-	done >"$work/copies"
+		cp "$GUEST_CACHE/hello.raw" "$work/vms/ds/$i.raw"
+		definition "bench-$i" 16 "$(disk "$i.raw" 0 0 0 0 0)" '[]' '{vmdef: ., host: ""}' >"$work/create-$i"
+		cat <<-EOF
+			next
+			url = "http://$server/vms"
+			header = "Content-Type: application/json"
+			data-binary = "@$work/create-$i"
+			output = "$work/created-$i"
+			fail
+		EOF
+	done | tail -n +2 >"$work/creates"
 	bench_defined=$1
-	virsh -q -c "$(libvirtd_uri)" <"$work/copies" >>"$work/bench.out" && wait_for 120 bench_lists "$1"
+	curl -sS --no-progress-meter --parallel --parallel-max 4 -K "$work/creates" 2>>"$work/bench.out" && vm=$(jq -r . "$work/created-$1")
 }
 
 # The other 99 hosts, each with 100 VMs.
