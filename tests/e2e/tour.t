@@ -47,11 +47,19 @@ end_guest() { cat "$HOME"/.local/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null |
 
 # An HTTP error is an error.
 failing_curl() { curl() { command curl -sS -f "$@"; }; }
+# Whoever reads along goes on when the guest is up.
+follows() { # command
+	timeout 120 "${as_user[@]}" bash -c "exec $1" >"$work/console" &
+	local follower=$!
+	ok "$1" wait_for 90 grep -aq 'virtx-guest: heartbeat' "$work/console"
+	kill "$follower"
+	wait "$follower"
+}
 ended=0
 for command in "${commands[@]:1}"; do
 	case $command in
 	export*) eval "$command" ;;
-	*--follow) is "$command" "$(timeout 20 "${as_user[@]}" bash -c "$command" >"$work/console"; echo $?)" 124 ;;
+	*--follow) follows "$command" ;;
 	*--wait) ok "$command" timeout 90 "${as_user[@]}" bash -c "$command" ;;
 	*) ok "$command" "${as_user[@]}" bash -c "$(declare -f failing_curl); failing_curl; $command" ;;
 	esac
