@@ -35,8 +35,8 @@ int oplog_finish_at(const char *connect_uri, const char *uuid, const struct oplo
 /*
  * Whether an entry is still open of what has happened since: a shutdown of a VM that is off, a
  * migration to this host of one that is here. Then oplog_catch_up() ends it; a shutdown as failed
- * when the guest was asked and crashed. It says whether the VM has come from another host; vm is what
- * was read of it just now.
+ * when the guest was asked and crashed. It says whether the VM has come from another host; vm is
+ * what was read of it just now.
  */
 bool oplog_is_behind(
 	const struct daemon *daemon, const struct oplog_entry *oplog, enum runstate runstate);
