@@ -13,7 +13,7 @@
 /* Events a second, of all hosts and of this one: with many more of them gossip loses some. As many
  * may come at once after a quiet second. */
 #define GOSSIP_EVENTS     20
-#define GOSSIP_OWN_EVENTS 5
+#define GOSSIP_OWN_EVENTS 10
 /* However much there was, it is forgotten after that. */
 #define GOSSIP_CALM_MS 5000
 
