@@ -79,7 +79,7 @@ echo "# figures: taken over $((SECONDS - died)) s after the power was gone"
 for id in "$web" "$db"; do
 	is "$id is virt1's, and off" "$(copies "$id")|$(defined "$id")|$(registered "$id")" "|virt1:shut off|virt1"
 done
-is "what was being created is gone" "$(find "$vms" -name "*$begun*" -o -path '*/begun*' | xargs)" ""
+is "what was being created is gone" "$(find "$vms" -name "*$begun*" -o -path '*/begun*' -printf "%P ")" ""
 is "virt2 has no entry" "$(find "$vms/xml/$(uuid_of virt2)" -name '*.xml' -o -name '*.intent')" ""
 client register vm --from-host virt2 --host virt1
 is "another time there is nothing to do" "$code $errors" "0 the register of that host is empty"

@@ -108,7 +108,7 @@ echo moving >"$mark"
 rm "$work/virt2.state/operations.json"
 cluster_daemon_start 2
 must "a start in the middle of a drain" cluster_host_ready 2
-ended() { grep -qx done "$mark"; }
+ended() { grep -qx 'done' "$mark"; }
 ok "goes on and comes to its end" wait_for 90 ended
 on 2
 api GET /operations
