@@ -43,7 +43,8 @@ struct command {
 	int (*run)(struct client *client, struct error *err);
 	/*
 	 * Called for each operand; a failure is reported and the next one is tried. What it puts
-	 * into *result (NULL at first) is printed at the end by the view.
+	 * into *result (NULL at first) the caller puts; it is printed at the end by the view, but
+	 * for a failure.
 	 */
 	int (*each)(struct client *client, const char *id, struct json_object **result,
 		struct error *err);

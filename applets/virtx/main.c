@@ -123,6 +123,7 @@ static void run_each(struct client *client)
 				add_result(client, options->operands[i], result, results);
 			continue;
 		}
+		json_object_put(result);
 		client_report(client, options->n_operands > 1 ? options->operands[i] : NULL, &err);
 		/* Without a server, or with a wrong option, the others would fare no better. */
 		if (err.code == ERR_CONNECT || err.code == ERR_USAGE)
