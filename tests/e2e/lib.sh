@@ -23,7 +23,7 @@ e2e_cleanup() {
 	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/user/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
 	[ -z "$daemon_pid" ] || wait_for 30 daemon_gone
 	if [ "$tap_failed" -ne 0 ]; then
-		tail -n 60 "$work"/daemon.log 2>/dev/null | sed 's/^/# log: /'
+		cat "$work"/daemon*.log 2>/dev/null | tail -n 60 | sed 's/^/# log: /'
 	fi
 	rm -rf "$work" "$tap_out"
 }

@@ -29,6 +29,7 @@ fast() { virsh_on "$from" migrate-setspeed "$dirty" 2000; }
 # The middle of a move. What the case does comes next, then closes.
 begin() {
 	on "$from"
+	wait_for 60 hosts_see_each_other || return 1
 	virsh_on "$from" migrate-setspeed "$dirty" 2
 	migrate "$dirty" "$to" 1 && wait_for 30 migrates "$from" "$dirty"
 }
