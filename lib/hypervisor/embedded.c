@@ -18,17 +18,18 @@
 
 /*
  * The driver shares the machine with nobody: no security labels, no control groups, no private
- * mounts; QEMU's output goes to a file, because there is no virtlogd; files stay whose they are.
+ * mounts; QEMU's output goes to a file, because there is no virtlogd; files stay whose they are, so
+ * there is no owner to remember, for which libvirt would fork at each start.
  */
 static const char common_settings[] = "# Written by virtx at every start.\n"
 				      "security_driver = \"none\"\n"
 				      "cgroup_controllers = []\n"
 				      "namespaces = []\n"
 				      "stdio_handler = \"file\"\n"
-				      "dynamic_ownership = 0\n";
+				      "dynamic_ownership = 0\n"
+				      "remember_owner = 0\n";
 static const char root_settings[] = "user = \"root\"\n"
 				    "group = \"root\"\n";
-static const char user_settings[] = "remember_owner = 0\n";
 
 static char *make_uri(const char *root)
 {
@@ -64,7 +65,7 @@ int hypervisor_embedded_prepare(const char *root, char **uri, struct error *err)
 	}
 	folder = xasprintf("%s/etc", root);
 	file = xasprintf("%s/qemu.conf", folder);
-	text = xasprintf("%s%s", common_settings, geteuid() == 0 ? root_settings : user_settings);
+	text = xasprintf("%s%s", common_settings, geteuid() == 0 ? root_settings : "");
 	if (file_make_dirs(folder, 0700, err) ||
 		file_write_atomic(file, text, strlen(text), 0600, err))
 		return -1;
