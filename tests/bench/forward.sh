@@ -25,7 +25,10 @@ bench_forward() {
 	local i name unit direct forwarded
 	# shellcheck source=/dev/null
 	. tests/e2e/cluster.sh
-	cluster_up 2 && wait_for 20 forward_knows || return 1
+	cluster_up 2 && wait_for 20 forward_knows || {
+		say "# the two hosts do not find each other"
+		return 1
+	}
 	echo "/vms/$(cluster_uuid 2 1)" >"$work/targets"
 	for ((i = 0; i < forward_rounds; i++)); do
 		forward_load 2 >>"$work/via2"
