@@ -3,6 +3,8 @@
 # GET of a VM asked of its own host and of another one, which forwards it: two light hosts (tests/e2e/cluster.sh) and the
 # load share the machine, so that the processor time of both daemons per request says more than the rate. Directly, forwarded,
 # directly ..., ROUNDS times, medians.
+# shellcheck source=/dev/null
+. tests/e2e/cluster.sh
 forward_seconds=${SECONDS_EACH:-2}
 forward_rounds=${ROUNDS:-3}
 
@@ -23,8 +25,6 @@ forward_median() { jq -s "[.[].$2] | sort | .[length / 2 | floor] * 1000 | round
 
 bench_forward() {
 	local i name unit direct forwarded
-	# shellcheck source=/dev/null
-	. tests/e2e/cluster.sh
 	cluster_up 2 && wait_for 20 forward_knows || {
 		say "# the two hosts do not find each other"
 		return 1
