@@ -273,6 +273,31 @@ void check_register_temporary(const struct facts *facts, struct findings *findin
 	check_items(facts, findings, FACT_REGISTER_TEMPORARY, "it is left");
 }
 
+/* Hosts that share the storage with this one. */
+static size_t count_others(const struct facts *facts)
+{
+	return facts->hosts.n - (facts_find_host(facts, facts->host) != NULL);
+}
+
+/* Whether anything of a VM that is in no register lies on the storage. */
+static bool has_remains(const struct facts *facts, const char *vm)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < facts->leases.n && !found; i++)
+		found = str_equal(facts->leases.list[i].owner, vm);
+	for (size_t i = 0; i < facts->items.n && !found; i++)
+		found = str_equal(facts->items.list[i].vm, vm);
+	return found;
+}
+
+/* While this host was dead another one may have taken the VM over and deleted it. Then nothing is
+ * left of it; of one that was lost something mostly is. */
+static bool may_be_deleted_elsewhere(const struct facts *facts, const char *vm)
+{
+	return count_others(facts) > 0 && !has_remains(facts, vm);
+}
+
 /* VMs that a record speaks of and that are, or are not, there. */
 static void check_records(
 	const struct facts *facts, struct findings *findings, bool deleted, const char *text)
@@ -284,7 +309,8 @@ static void check_records(
 		for (size_t j = 0; j < i && newest; j++)
 			newest = !str_equal(facts->records.list[j].vm, record->vm);
 		if (!newest || !record->kind || record->deleted != deleted ||
-			facts_has_vm(facts, record->vm) != deleted)
+			facts_has_vm(facts, record->vm) != deleted ||
+			(!deleted && may_be_deleted_elsewhere(facts, record->vm)))
 			continue;
 		cleanup_free char *name = facts_name_vm(facts, record->vm);
 		finding_add(findings, name, record->vm, "its %s was reported as done, %s",
@@ -305,7 +331,7 @@ void check_undeleted_vm(const struct facts *facts, struct findings *findings)
 
 void check_other_hosts(const struct facts *facts, struct findings *findings)
 {
-	size_t others = facts->hosts.n - (facts_find_host(facts, facts->host) != NULL);
+	size_t others = count_others(facts);
 
 	if (others > 0)
 		finding_add(findings, STORE_REGISTER, NULL,
