@@ -30,6 +30,15 @@ static inline void json_cleanup(struct json_object **json)
  * *json = NULL and success. The caller puts *json; on -1 it is NULL.
  */
 int json_parse(const char *text, size_t len, struct json_object **json, struct error *err);
+typedef void json_take(void *context, struct json_object *element);
+/*
+ * As json_parse, for an object whose member `name` (which needs no escapes) is a long array: its
+ * elements go to take() one after the other, borrowed, each at most JSON_MAX_DEPTH deep, and *json
+ * has an empty array. What is wrong may come behind elements that were taken: they count when this
+ * returns 0. Anything but such an object is parsed as it is.
+ */
+int json_parse_list(const char *text, size_t len, const char *name, json_take *take, void *context,
+	struct json_object **json, struct error *err);
 
 /* A member that is an object or an array; NULL in *out when missing or null. Borrowed. */
 int json_get_object(struct json_object *parent, const char *name, const char *path,

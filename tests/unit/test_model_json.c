@@ -140,6 +140,146 @@ static void limits_depth(void **state)
 	refuse(bomb, "nested more than 32 deep");
 }
 
+static void take_element(void *array, struct json_object *element)
+{
+	json_object_array_add(array, json_object_get(element));
+}
+
+/* The list "items" of a text element by element; its elements are in *taken, else -1. */
+static int parse_items(const char *text, size_t len, struct json_object **json,
+	struct json_object **taken, struct error *err)
+{
+	cleanup_free char *copy = xmemdup(text, len);
+
+	*err = (struct error){0};
+	*taken = json_object_new_array();
+	int status = json_parse_list(copy, len, "items", take_element, *taken, json, err);
+	if (status < 0) {
+		assert_null(*json);
+		assert_int_equal(err->code, ERR_INVALID);
+	}
+	return status;
+}
+
+static void reads_lists_by_element(void **state)
+{
+	static const char *const cases[][3] = {
+		/* text, elements, the rest */
+		{"{\"items\":[1,\"a,]\",[2,{}],{\"b\":[]},null]}",
+			"[1,\"a,]\",[2,{}],{\"b\":[]},null]", "{\"items\":[]}"},
+		{" { \"a\" : [ 1 , 2 ] , \"items\" : [ 3 , 4 ] , \"b\" : \"]\" } ", "[3,4]",
+			"{\"a\":[1,2],\"items\":[],\"b\":\"]\"}"},
+		{"{\"x\\\"\":{\"items\":[1]},\"items\":[\"\\\\\",\"\\\"]\"]}",
+			"[\"\\\\\",\"\\\"]\"]", "{\"x\\\"\":{\"items\":[1]},\"items\":[]}"},
+		{"{\"items\":[]}", "[]", "{\"items\":[]}"},
+		{"{\"items\":[ \n]}", "[]", "{\"items\":[]}"},
+		{"{\"items\":null}", "[]", "{\"items\":null}"},
+		{"{\"items\":{\"a\":[1]}}", "[]", "{\"items\":{\"a\":[1]}}"},
+		{"{\"a\":\"items\",\"b\":[1]}", "[]", "{\"a\":\"items\",\"b\":[1]}"},
+		{"[\"items\",[1]]", "[]", "[\"items\",[1]]"},
+		{"{}", "[]", "{}"},
+		{"null", "[]", "null"},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cleanup_json struct json_object *json = NULL, *taken = NULL;
+		struct error err;
+
+		if (parse_items(cases[i][0], strlen(cases[i][0]), &json, &taken, &err) < 0)
+			fail_msg("%s: %s", cases[i][0], err.message);
+		cleanup_free char *elements = json_text(taken), *rest = json_text(json);
+		assert_string_equal(elements, cases[i][1]);
+		assert_string_equal(rest, cases[i][2]);
+	}
+}
+
+static void refuses_bad_lists(void **state)
+{
+	static const char *const cases[][2] = {
+		{"{\"items\":[1,{\"a\":01}]}",
+			"items[1]: not JSON: unexpected character at byte 5"},
+		{"{\"items\":[{\"a\":1,\"a\":2}]}", "items[0]: an object has two members"},
+		{"{\"items\":[1,\"a", "items[1]: not JSON"},
+		{"{\"items\":[1,{\"a\":2", "items[1]: not JSON"},
+		{"{\"items\":[1,]}", "items[1]: not JSON"},
+		{"{\"items\":[,1]}", "items[0]: not JSON"},
+		{"{\"items\":[1 2]}", "items[0]: not JSON"},
+		{"{\"items\":[\"\xff\"]}", "items[0]: not JSON"},
+		{"{\"items\":[1}", "not JSON"},
+		{"{\"items\":[1", "not JSON"},
+		{"{\"items\":[", "not JSON"},
+		{"{\"items\":[1]", "not JSON"},
+		{"{\"items\":[1]}}", "not JSON"},
+		{"{\"items\":[1]],\"a\":2}", "not JSON"},
+		{"{\"items\":[1],\"items\":[2]}", "an object has two members"},
+		{"{\"items", "not JSON"},
+		{"{\"items\\", "not JSON"},
+		{"{\"items\":", "not JSON"},
+		{"{", "not JSON"},
+		{"", "not JSON"},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		cleanup_json struct json_object *json = NULL, *taken = NULL;
+		struct error err;
+
+		if (parse_items(cases[i][0], strlen(cases[i][0]), &json, &taken, &err) == 0)
+			fail_msg("accepted: %s", cases[i][0]);
+		if (!str_starts_with(err.message, cases[i][1]))
+			fail_msg("%s: \"%s\"", cases[i][0], err.message);
+	}
+}
+
+/* Puts the elements back where they were. */
+static void rejoin(struct json_object *json, struct json_object *taken)
+{
+	struct json_object *items = NULL;
+
+	if (json_object_array_length(taken) == 0)
+		return;
+	assert_true(json_object_object_get_ex(json, "items", &items));
+	assert_int_equal(json_object_array_length(items), 0);
+	for (size_t i = 0; i < json_object_array_length(taken); i++)
+		take_element(items, json_object_array_get_idx(taken, i));
+}
+
+/* Whatever a text is, element by element it is what it is as a whole. */
+static void lists_are_read_as_a_whole_is(void **state)
+{
+	static const char good[] = "{\"n\":[0],\"items\":[{\"a\":[1,\"x\"]},\"\\\"],\",[ ],-2.5 ],"
+				   "\"o\":{\"items\":[3]}}";
+	static const char bytes[] = "[]{}:,\"\\ 1x-\0\xff";
+	unsigned random = 1, accepted = 0;
+	(void)state;
+
+	for (int i = 0; i < 20000; i++) {
+		cleanup_json struct json_object *json = NULL, *taken = NULL, *whole = NULL;
+		cleanup_free char *text = xmemdup(good, sizeof(good) - 1);
+		size_t len = sizeof(good) - 1;
+		struct error err, other = {0};
+
+		for (int j = 0; j <= i % 3; j++) {
+			random = random * 1664525 + 1013904223;
+			text[(random >> 8) % len] = bytes[(random >> 24) % (sizeof(bytes) - 1)];
+		}
+		if (i % 5 == 0)
+			len = (random >> 16) % len;
+		int status = parse_items(text, len, &json, &taken, &err);
+		if (status != json_parse(text, len, &whole, &other))
+			fail_msg("%.*s: \"%s\", not \"%s\"", (int)len, text, err.message,
+				other.message);
+		if (status < 0)
+			continue;
+		accepted++;
+		rejoin(json, taken);
+		if (!json_object_equal(json, whole))
+			fail_msg("%.*s is %s", (int)len, text, json_object_to_json_string(json));
+	}
+	assert_true(accepted > 1000);
+}
+
 /* One member "m" of each type, read by one reader. */
 enum reader {
 	READ_STRING,
@@ -350,6 +490,9 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_not_json),
 		cmocka_unit_test(refuses_the_same_member_twice),
 		cmocka_unit_test(limits_depth),
+		cmocka_unit_test(reads_lists_by_element),
+		cmocka_unit_test(refuses_bad_lists),
+		cmocka_unit_test(lists_are_read_as_a_whole_is),
 		cmocka_unit_test(reads_members),
 		cmocka_unit_test(refuses_members),
 		cmocka_unit_test(reads_lists_of_objects),
