@@ -137,15 +137,20 @@ int client_exchange(struct client *client, struct http_exchange *exchange, struc
 	return 0;
 }
 
+static int not_json(const struct error *why, struct error *err)
+{
+	error_set(err, ERR_FORWARD, "the server's answer is not JSON: %s", why->message);
+	return no_server(err);
+}
+
 int client_answer(
 	const struct http_exchange *exchange, struct json_object **answer, struct error *err)
 {
 	struct error bad = {0};
 
-	if (json_parse(exchange->response, exchange->response_len, answer, &bad) == 0)
-		return 0;
-	error_set(err, ERR_FORWARD, "the server's answer is not JSON: %s", bad.message);
-	return no_server(err);
+	if (json_parse(exchange->response, exchange->response_len, answer, &bad) < 0)
+		return not_json(&bad, err);
+	return 0;
 }
 
 int client_get(struct client *client, const char *target, struct json_object *body,
@@ -157,6 +162,21 @@ int client_get(struct client *client, const char *target, struct json_object *bo
 	if (client_exchange(client, &exchange, body, err) < 0)
 		return -1;
 	return client_answer(&exchange, answer, err);
+}
+
+int client_get_items(struct client *client, const char *target, struct json_object *body,
+	json_take *take, void *context, struct json_object **answer, struct error *err)
+{
+	cleanup_exchange struct http_exchange exchange = {.method = "GET", .target = target};
+	struct error bad = {0};
+
+	*answer = NULL;
+	if (client_exchange(client, &exchange, body, err) < 0)
+		return -1;
+	if (json_parse_list(exchange.response, exchange.response_len, "items", take, context,
+		    answer, &bad) < 0)
+		return not_json(&bad, err);
+	return 0;
 }
 
 char *client_read_file(const char *path, size_t *len, struct error *err)

@@ -49,6 +49,9 @@ int client_exchange(struct client *client, struct http_exchange *exchange, struc
 /* GET; the caller puts *answer, which is NULL for a `null`. */
 int client_get(struct client *client, const char *target, struct json_object *body,
 	struct json_object **answer, struct error *err);
+/* As client_get, for a list: its items go to take() (see json_parse_list), the rest is *answer. */
+int client_get_items(struct client *client, const char *target, struct json_object *body,
+	json_take *take, void *context, struct json_object **answer, struct error *err);
 /* The operations of all hosts. */
 #define OPERATIONS_TARGET "/operations?all=true"
 /* Warns of each host that such an answer lacks. */

@@ -7,11 +7,6 @@
 
 #include <stdint.h>
 
-static struct json_object *rows_items(struct json_object *result)
-{
-	return json_object_get(json_at(result, "items"));
-}
-
 /* "running", "running (host failed)", "poweroff (conflict)" */
 static void cell_vm_state(const struct cell *cell, struct printbuf *out)
 {
@@ -68,26 +63,33 @@ static const struct column operation_columns[] = {
 	{NULL, NULL, NULL, NULL},
 };
 
-static const struct view vm_view = {vm_columns, "fields.name", rows_items};
-static const struct view host_view = {host_columns, "fields.name", rows_items};
-static const struct view operation_view = {operation_columns, "id", rows_items};
+static const struct view vm_view = {vm_columns, "fields.name", NULL};
+static const struct view host_view = {host_columns, "fields.name", NULL};
+static const struct view operation_view = {operation_columns, "id", NULL};
 
 /* Asks for a list with a filter (NULL: none) and prints it. */
 static int print_list(struct client *client, const char *target, struct json_object *filter,
 	const struct view *view, struct error *err)
 {
-	cleanup_json struct json_object *body = NULL, *answer = NULL, *results = NULL;
+	cleanup_json struct json_object *body = NULL, *answer = NULL;
+	cleanup_rows struct rows rows;
 
+	rows_begin(&rows, client, view);
 	if (filter) {
 		body = json_new_object();
 		json_object_object_add(body, "filter", json_object_get(filter));
 	}
-	if (client_get(client, target, body, &answer, err) < 0)
+	int result = output_is_whole(client) ? client_get(client, target, body, &answer, err)
+					     : client_get_items(client, target, body, rows_add,
+						       &rows, &answer, err);
+
+	if (result < 0)
 		return -1;
 	client_warn_unanswered(client, answer);
-	results = json_object_new_array();
-	json_object_array_add(results, json_object_get(answer));
-	output_print(client, view, results);
+	if (output_is_whole(client))
+		output_whole(client, answer);
+	else
+		rows_print(&rows);
 	return 0;
 }
 

@@ -36,75 +36,93 @@ int64_t json_int_at(struct json_object *json, const char *path)
 	return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : 0;
 }
 
-/* Adds the rows of one result to an array. */
-static void add_rows(const struct view *view, struct json_object *result, struct json_object *rows)
+void rows_begin(struct rows *rows, struct client *client, const struct view *view)
 {
-	if (!view->rows) {
-		json_object_array_add(rows, json_object_get(result));
+	const struct column *column = view->columns;
+
+	*rows = (struct rows){.client = client, .view = view, .text = buf_new()};
+	if (client->format == OUTPUT_NAME) {
+		rows->table.columns = 1;
 		return;
 	}
-	cleanup_json struct json_object *list = view->rows(result);
+	for (; column->header; column++) {
+		rows->table.columns++;
+		if (client->headers)
+			table_add(&rows->table, column->header);
+	}
+}
+
+void rows_add(void *context, struct json_object *row)
+{
+	struct rows *rows = context;
+
+	if (rows->client->format == OUTPUT_NAME) {
+		table_add(&rows->table, json_text_at(row, rows->view->name));
+		return;
+	}
+	for (const struct column *column = rows->view->columns; column->header; column++) {
+		const struct cell cell = {rows->client, column, json_at(row, column->path)};
+
+		printbuf_reset(rows->text);
+		column->write(&cell, rows->text);
+		table_add(&rows->table, rows->text->bpos ? rows->text->buf : "-");
+	}
+}
+
+void rows_print(const struct rows *rows)
+{
+	table_print(&rows->table, rows->client->out);
+}
+
+void rows_free(struct rows *rows)
+{
+	buf_free(rows->text);
+	table_clear(&rows->table);
+}
+
+/* Adds the rows of one result. */
+static void add_result(struct rows *rows, struct json_object *result)
+{
+	if (!rows->view->rows) {
+		rows_add(rows, result);
+		return;
+	}
+	cleanup_json struct json_object *list = rows->view->rows(result);
 	size_t count =
 		json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
 
 	for (size_t i = 0; i < count; i++)
-		json_object_array_add(rows, json_object_get(json_object_array_get_idx(list, i)));
+		rows_add(rows, json_object_array_get_idx(list, i));
 }
 
-static void print_table(struct client *client, const struct view *view, struct json_object *rows)
+bool output_is_whole(const struct client *client)
 {
-	cleanup_buf struct printbuf *text = buf_new();
-	struct table table = {0};
-
-	while (view->columns[table.columns].header)
-		table.columns++;
-	for (size_t i = 0; client->headers && i < table.columns; i++)
-		table_add(&table, xstrdup(view->columns[i].header));
-	for (size_t i = 0; i < json_object_array_length(rows); i++) {
-		for (size_t j = 0; j < table.columns; j++) {
-			const struct column *column = &view->columns[j];
-			struct json_object *row = json_object_array_get_idx(rows, i);
-			const struct cell cell = {client, column, json_at(row, column->path)};
-
-			printbuf_reset(text);
-			column->write(&cell, text);
-			table_add(&table, text->bpos ? text_escape(text->buf) : xstrdup("-"));
-		}
-	}
-	table_print(&table, client->out);
+	return client->format == OUTPUT_JSON || client->format == OUTPUT_YAML;
 }
 
-static void print_names(struct client *client, const struct view *view, struct json_object *rows)
+void output_whole(const struct client *client, struct json_object *value)
 {
-	for (size_t i = 0; i < json_object_array_length(rows); i++) {
-		cleanup_free char *name =
-			text_escape(json_text_at(json_object_array_get_idx(rows, i), view->name));
-
-		fprintf(client->out, "%s\n", name);
+	if (client->format == OUTPUT_YAML) {
+		yaml_print(value, client->out);
+		return;
 	}
+	cleanup_free char *text = json_pretty(value);
+
+	fputs(text, client->out);
 }
 
 void output_print(struct client *client, const struct view *view, struct json_object *results)
 {
 	size_t count = json_object_array_length(results);
-	struct json_object *whole = count == 1 ? json_object_array_get_idx(results, 0) : results;
 
-	if (client->format == OUTPUT_YAML) {
-		yaml_print(whole, client->out);
+	if (output_is_whole(client)) {
+		output_whole(client, count == 1 ? json_object_array_get_idx(results, 0) : results);
 		return;
 	}
-	if (client->format == OUTPUT_JSON) {
-		cleanup_free char *text = json_pretty(whole);
+	cleanup_rows struct rows rows;
 
-		fputs(text, client->out);
-		return;
-	}
-	cleanup_json struct json_object *rows = json_object_new_array();
-
+	rows_begin(&rows, client, view);
 	for (size_t i = 0; i < count; i++)
-		add_rows(view, json_object_array_get_idx(results, i), rows);
-	if (client->format == OUTPUT_NAME)
-		print_names(client, view, rows);
-	else
-		print_table(client, view, rows);
+		add_result(&rows, json_object_array_get_idx(results, i));
+	rows_print(&rows);
 }

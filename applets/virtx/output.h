@@ -33,27 +33,51 @@ cell_writer cell_text, cell_number, cell_mib, cell_bytes, cell_kib_s, cell_mhz, 
 	cell_percent, cell_age, cell_time, cell_enum, cell_host, cell_vlan, cell_custom,
 	cell_threads, cell_cstate;
 
+/* Rows of text with aligned columns; cells are taken in order, columns of them in each row. All is
+ * zero at first but for columns. */
+struct table {
+	size_t columns;
+	struct printbuf *text; /* of all cells */
+	struct table_cell *cells;
+	size_t n_cells;
+};
+
+#define cleanup_table CLEANUP(table_clear)
+
+/* Adds a cell with the text as text_escape() has it. */
+void table_add(struct table *table, const char *text);
+/* Prints it without blanks at the ends of lines. */
+void table_print(const struct table *table, FILE *out);
+void table_clear(struct table *table);
+
+/* Rows of a view on their way into a table, or where names were asked for as those. */
+struct rows {
+	struct client *client;
+	const struct view *view;
+	struct printbuf *text; /* of a cell */
+	struct table table;
+};
+
+#define cleanup_rows CLEANUP(rows_free)
+
+void rows_begin(struct rows *rows, struct client *client, const struct view *view);
+/* Adds one; its values are copied. Takes the rows as context, so that json_parse_list() can call
+ * it. */
+void rows_add(void *rows, struct json_object *row);
+void rows_print(const struct rows *rows);
+void rows_free(struct rows *rows);
+
+/* True when a value is printed as it is: as JSON or YAML. */
+bool output_is_whole(const struct client *client);
+/* Prints a value like that. */
+void output_whole(const struct client *client, struct json_object *value);
 /* Prints results (an array) in the format that was asked for: one result as itself, several as a
  * list. */
 void output_print(struct client *client, const struct view *view, struct json_object *results);
 
-/* Rows of text with aligned columns; cells are taken in order, columns of them in each row. */
-struct table {
-	size_t columns;
-	char **cells;
-	size_t n_cells;
-};
-
-/* Adds a cell; takes the text over. */
-void table_add(struct table *table, char *text);
-/* Prints it without blanks at the ends of lines, and frees the cells. */
-void table_print(struct table *table, FILE *out);
-
 /* Text for a terminal: control characters, bad UTF-8 and what reorders text as escapes. Caller
  * frees. */
 char *text_escape(const char *text);
-/* Columns of a terminal that an escaped text takes. */
-size_t text_width(const char *text);
 
 /* A value as YAML, which ends with a newline. */
 void yaml_print(struct json_object *value, FILE *out);

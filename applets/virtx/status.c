@@ -143,15 +143,15 @@ static void print_one(
 /* One fact on each line: a whole cluster does not fit beside each other. */
 static void print_status(struct client *client, struct json_object *status)
 {
-	struct table table = {.columns = 2};
+	cleanup_table struct table table = {.columns = 2};
 
 	for (const struct column *column = status_columns; column->header; column++) {
 		cleanup_buf struct printbuf *text = buf_new();
 		const struct cell cell = {client, column, json_at(status, column->path)};
 
 		column->write(&cell, text);
-		table_add(&table, xstrdup(column->header));
-		table_add(&table, text_escape(text->buf));
+		table_add(&table, column->header);
+		table_add(&table, text->buf);
 	}
 	table_print(&table, client->out);
 }
@@ -167,8 +167,8 @@ static int run_status(struct client *client, struct error *err)
 		add_operations(client, status, err);
 	if (error_is_set(err))
 		return -1;
-	if (client->format == OUTPUT_JSON || client->format == OUTPUT_YAML)
-		print_one(client, status_columns, status);
+	if (output_is_whole(client))
+		output_whole(client, status);
 	else
 		print_status(client, status);
 	return 0;

@@ -44,33 +44,60 @@ static void test_escapes(void **state)
 	}
 }
 
-static void test_widths(void **state)
+static char *print_table(const struct table *table)
 {
-	(void)state;
-	assert_int_equal(text_width("abc"), 3);
-	assert_int_equal(text_width("caf\xc3\xa9"), 4);
-	assert_int_equal(text_width("cafe\xcc\x81"), 4);
-	assert_int_equal(text_width("\xe4\xb8\xad\xe6\x96\x87"), 4);
-	assert_int_equal(text_width(""), 0);
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	table_print(table, out);
+	fclose(out);
+	return text;
 }
 
 static void test_tables(void **state)
 {
 	static const char *const cells[] = {"NAME", "STATE", "X", "\xe4\xb8\xad\xe6\x96\x87-1",
-		"on", "y", "a-much-longer-name", "crashed", "z"};
-	struct table table = {.columns = 3};
-	cleanup_free char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
+		"on", "y", "a-much-longer-name", "crashed", "z", "caf\xc3\xa9", "cafe\xcc\x81", "",
+		"", "\xff\n\x1b", "\xc2\x9b"};
+	cleanup_table struct table table = {.columns = 3};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++)
-		table_add(&table, xstrdup(cells[i]));
+		table_add(&table, cells[i]);
+	cleanup_free char *text = print_table(&table);
+
+	assert_string_equal(text, "NAME                STATE       X\n"
+				  "\xe4\xb8\xad\xe6\x96\x87-1              on          y\n"
+				  "a-much-longer-name  crashed     z\n"
+				  "caf\xc3\xa9                cafe\xcc\x81        \n"
+				  "                    \\xff\\n\\x1b  \\x9b\n");
+}
+
+/* A name of a megabyte makes each of many lines as long, and is not held as often. */
+static void test_wide_tables(void **state)
+{
+	enum { WIDTH = 1 << 20, ROWS = 200 };
+
+	cleanup_table struct table table = {.columns = 2}, none = {.columns = 2};
+	cleanup_buf struct printbuf *wide = buf_new();
+	cleanup_fclose FILE *out = tmpfile();
+
+	(void)state;
+	while (wide->bpos < WIDTH)
+		buf_text(wide, "\xc3\xa9");
+	table_add(&table, wide->buf);
+	table_add(&table, "x");
+	for (int i = 1; i < ROWS; i++) {
+		table_add(&table, "a");
+		table_add(&table, "b");
+	}
 	table_print(&table, out);
-	fclose(out);
-	assert_string_equal(text, "NAME                STATE    X\n"
-				  "\xe4\xb8\xad\xe6\x96\x87-1              on       y\n"
-				  "a-much-longer-name  crashed  z\n");
+	assert_int_equal(ftello(out), WIDTH + 4 + (ROWS - 1) * (WIDTH / 2 + 4));
+	assert_true(table.text->bpos < 2 * WIDTH);
+	cleanup_free char *text = print_table(&none);
+
+	assert_string_equal(text, "");
 }
 
 static void assert_yaml(const char *json, const char *yaml)
@@ -236,8 +263,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_escapes),
-		cmocka_unit_test(test_widths),
 		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_wide_tables),
 		cmocka_unit_test(test_yaml),
 		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_ages),

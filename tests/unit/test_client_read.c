@@ -229,6 +229,55 @@ static void test_ten_thousand_vms(void **state)
 		str_starts_with(fixture.out, "00000000-2222-4333-8444-555555555555  vm-0     "));
 }
 
+/* Whatever a server says: all of a list that is none is an error, items are shown as they are. */
+static void test_strange_lists(void **state)
+{
+	static const char *const bad[] = {
+		"{\"items\": [{\"uuid\": \"u\"}, {\"uuid\": \"cut",
+		"{\"items\": [{\"uuid\": \"u\"}, {\"uuid\": \"v\", \"uuid\": \"w\"}]}",
+		"{\"items\": [{\"uuid\": \"u\"}]",
+		"{\"items\": [{\"uuid\": \"u\"}]} {}",
+	};
+	static const char *const empty[] = {"null", "7", "[]", "[[1]]", "{}", "{\"items\": []}",
+		"{\"items\": null}", "{\"items\": {\"uuid\": \"u\"}}", "{\"items\": \"[1]\"}"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		fixture_reset(NULL);
+		answer_with("GET", "/vms", 200, bad[i]);
+		assert_int_equal(run_client("list vm"), 4);
+		assert_string_equal(fixture.out, "");
+		assert_non_null(strstr(fixture.log, "the server's answer is not JSON: "));
+		assert_int_equal(run_client("list vm -o name"), 4);
+		assert_string_equal(fixture.out, "");
+		assert_int_equal(run_client("list vm -o json"), 4);
+		assert_string_equal(fixture.out, "");
+	}
+	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
+		fixture_reset(NULL);
+		answer_with("GET", "/vms", 200, empty[i]);
+		assert_int_equal(run_client("list vm"), 0);
+		assert_string_equal(fixture.out, "UUID  NAME  HOST  VLANID  CUSTOM  STATE  AGE\n");
+		assert_int_equal(run_client("list vm -o name"), 0);
+		assert_string_equal(fixture.out, "");
+	}
+	fixture_reset(NULL);
+	answer_with("GET", "/vms", 200,
+		"{\"items\": [null, 7, \"text\", [], {}, {\"uuid\": 5, \"fields\": [1]},"
+		" {\"uuid\": \"u\", \"fields\": {\"name\": {}, \"host\": 1, \"runstate\": \"x\","
+		" \"vlanid\": [], \"custom\": 3, \"conflict\": \"\", \"ts\": \"\"}}]}");
+	assert_int_equal(run_client("list vm --no-headers"), 0);
+	assert_string_equal(fixture.out, "-  -  -  -  -  -     -\n"
+					 "-  -  -  -  -  -     -\n"
+					 "-  -  -  -  -  -     -\n"
+					 "-  -  -  -  -  -     -\n"
+					 "-  -  -  -  -  -     -\n"
+					 "-  -  -  -  -  -     -\n"
+					 "u  -  -  -  -  none  -\n");
+	assert_int_equal(run_client("list vm -o name"), 0);
+	assert_string_equal(fixture.out, "\n\n\n\n\n\n\n");
+}
+
 static void test_console(void **state)
 {
 	(void)state;
@@ -278,6 +327,7 @@ int main(void)
 		cmocka_unit_test_setup(test_errors_and_exit_codes, fixture_reset),
 		cmocka_unit_test_setup(test_debug_shows_the_exchange, fixture_reset),
 		cmocka_unit_test_setup(test_ten_thousand_vms, fixture_reset),
+		cmocka_unit_test_setup(test_strange_lists, fixture_reset),
 		cmocka_unit_test_setup(test_console, fixture_reset),
 		cmocka_unit_test_setup(test_console_follows, fixture_reset),
 		cmocka_unit_test_setup(test_output_that_fails, fixture_reset),
