@@ -14,20 +14,27 @@ state=$work/state
 cleanup_hooks=()
 
 e2e_cleanup() {
-	local hook pid
+	local hook
 	[ -z "$daemon_pid" ] || kill "$daemon_pid" 2>/dev/null
+	guests_end # first, as libvirt may wait for one that is stopped
 	for hook in "${cleanup_hooks[@]}"; do "$hook"; done
-	# Guests outlive the daemon; those of this test end with it, by their ids.
-	while read -r pid; do
-		kill -9 "$pid" 2>/dev/null
-	done < <(cat "$work"/*/qemu/run/qemu/*-*.pid "$work"/user/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null)
-	[ -z "$daemon_pid" ] || wait_for 30 daemon_gone
+	[ -z "$daemon_pid" ] || wait_for 30 daemon_gone || kill -9 "$daemon_pid"
+	guests_end # and what was just being started
 	if [ "$tap_failed" -ne 0 ]; then
 		cat "$work"/daemon*.log 2>/dev/null | tail -n 60 | sed 's/^/# log: /'
 	fi
 	rm -rf "$work" "$tap_out"
 }
 trap e2e_cleanup EXIT
+
+# Guests outlive daemons; those of this test name its folder.
+guests_end() {
+	local file pid
+	for file in $(grep -lsF -- "$work/" /proc/[0-9]*/cmdline); do
+		pid=${file//[^0-9]/}
+		[[ "$(readlink "/proc/$pid/exe")" != */qemu-system* ]] || kill -9 "$pid" 2>/dev/null
+	done
+}
 
 daemon_gone() { ! kill -0 "$daemon_pid" 2>/dev/null; }
 

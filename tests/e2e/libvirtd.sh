@@ -66,6 +66,5 @@ libvirtd_kill() {
 libvirtd_cleanup() {
 	[ -z "$libvirtd_pid" ] || libvirtd_kill
 	[ -z "$virtlogd_pid" ] || kill "$virtlogd_pid" 2>/dev/null
-	cat "$work"/libvirtd/run/qemu/*.pid 2>/dev/null | while read -r pid; do kill -9 "$pid" 2>/dev/null; done
 }
 cleanup_hooks+=(libvirtd_cleanup)

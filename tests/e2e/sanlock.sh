@@ -130,13 +130,10 @@ fsck_on() { # host options...
 uuid_of() { sed -n 's/^host_uuid = "\(.*\)"/\1/p' "$work/$1/etc/libvirtd.conf"; }
 
 hosts_cleanup() {
-	local host file
+	local host
 	for host in "${!host_pid[@]}"; do
 		[ -z "${virtxd_pid[$host]:-}" ] || kill "${virtxd_pid[$host]}" 2>/dev/null
 		[ -z "${host_libvirtd_pid[$host]:-}" ] || kill "${host_libvirtd_pid[$host]}" 2>/dev/null
-		for file in "$work/$host"/run/qemu/*-*.pid; do
-			[ -e "$file" ] && kill -9 "$(cat "$file")" 2>/dev/null
-		done
 		[ -z "${host_virtlogd_pid[$host]:-}" ] || kill "${host_virtlogd_pid[$host]}" 2>/dev/null
 		[ -z "${sanlock_pid[$host]:-}" ] || sanlock_kill "$host"
 		kill "${host_pid[$host]}" 2>/dev/null

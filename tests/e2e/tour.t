@@ -41,10 +41,6 @@ must "it becomes ready" daemon_wait_ready
 is "where the tour says" "$server" 127.0.0.1:8080
 unset VIRTX_API_SERVER
 
-# The guest outlives the daemon.
-cleanup_hooks+=(end_guest)
-end_guest() { cat "$HOME"/.local/state/virtx/qemu/run/qemu/*-*.pid 2>/dev/null | xargs -r kill -9; }
-
 # An HTTP error is an error.
 failing_curl() { curl() { command curl -sS -f "$@"; }; }
 # Whoever reads along goes on when the guest is up.
