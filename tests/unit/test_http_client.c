@@ -144,6 +144,35 @@ static void test_bodies(void **state)
 	assert_int_equal(script.accepted, 1);
 }
 
+/* What follows an answer that nobody asked for is not taken for the next one. */
+static void test_bytes_behind_an_answer(void **state)
+{
+	static const struct line lines[] = {
+		{.answer = OK("5", "hello") OK("4", "evil"), .close = true},
+		{.answer = OK("5", "again")}, {0}};
+	static const char *const expected[] = {"hello", "again"};
+	struct script script;
+	struct http_client *client;
+
+	(void)state;
+	script_start(&script, lines);
+	client = client_for(script.address);
+	for (size_t i = 0; i < 2; i++) {
+		struct http_exchange exchange = {.method = "GET", .target = "/"};
+		struct error err = {0};
+
+		if (http_client_exchange(client, &exchange, &err))
+			fail_msg("%zu: %s", i, err.message);
+		assert_int_equal(exchange.response_len, 5);
+		assert_string_equal(exchange.response, expected[i]);
+		assert_int_equal(http_client_is_connected(client), i == 1);
+		http_exchange_clear(&exchange);
+	}
+	http_client_free(client);
+	script_end(&script);
+	assert_int_equal(script.accepted, 2);
+}
+
 static void test_large_chunked_answer(void **state)
 {
 	cleanup_buf struct printbuf *answer = buf_new();
@@ -442,6 +471,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_bytes_behind_an_answer),
 		cmocka_unit_test(test_large_chunked_answer),
 		cmocka_unit_test(test_what_is_sent),
 		cmocka_unit_test(test_bad_answers),
