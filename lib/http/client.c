@@ -259,11 +259,10 @@ static int read_plain(struct attempt *attempt, int64_t length, struct error *err
 		if (more == 0)
 			break;
 	}
+	/* The input becomes the answer; bytes behind it, which end the connection, are counted. */
 	exchange->response_len = length < 0 ? input->len : (size_t)length;
-	exchange->response = xmalloc(exchange->response_len + 1);
-	if (exchange->response_len)
-		memcpy(exchange->response, input->data, exchange->response_len);
-	consume(input, exchange->response_len);
+	exchange->response = xrealloc(input->data, exchange->response_len + 1);
+	*input = (struct input){.len = input->len - exchange->response_len};
 	return 0;
 }
 
