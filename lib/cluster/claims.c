@@ -382,9 +382,12 @@ static void find_conflict(
 {
 	struct finding finding = {0};
 
-	if (vm->conflict || !vm->contested_since ||
-		now_ms - vm->contested_since < CLAIMS_CONFLICT_MS)
+	if (vm->conflict || !vm->contested_since)
 		return;
+	if (now_ms - vm->contested_since < CLAIMS_CONFLICT_MS) {
+		claims_look_at(claims, vm->contested_since + CLAIMS_CONFLICT_MS);
+		return;
+	}
 	vm->conflict = true;
 	claims_show(claims, vm, now_ms);
 	memcpy(finding.vm, vm->uuid, sizeof(finding.vm));
@@ -399,12 +402,15 @@ void claims_tick(struct claims *claims, int64_t now_ms)
 	struct findings found = {0};
 
 	pthread_mutex_lock(&claims->lock);
-	lh_foreach_safe(claims->vms, entry, next)
-	{
-		struct claims_vm *vm = (void *)lh_entry_v(entry);
+	if (claims->look_at && now_ms >= claims->look_at) {
+		claims->look_at = 0;
+		lh_foreach_safe(claims->vms, entry, next)
+		{
+			struct claims_vm *vm = (void *)lh_entry_v(entry);
 
-		find_conflict(claims, vm, now_ms, &found);
-		claims_forget(claims, vm, now_ms);
+			find_conflict(claims, vm, now_ms, &found);
+			claims_forget(claims, vm, now_ms);
+		}
 	}
 	pthread_mutex_unlock(&claims->lock);
 	for (size_t i = 0; i < found.count; i++)

@@ -56,6 +56,7 @@ struct claims {
 	struct lh_table *vms, *hosts; /* by UUID */
 	struct claims_host *own;
 	size_t n_claims;
+	int64_t look_at; /* when the next deletion is forgotten or conflict found; 0: none waits */
 };
 
 /* Below 0, 0, above 0: a was said before, with, after b. */
@@ -74,6 +75,8 @@ void claims_bury(
 void claims_forget(struct claims *claims, struct claims_vm *vm, int64_t now_ms);
 /* The two active hosts of ours that have it, of one in conflict. */
 void claims_name_rivals(const struct claims_vm *vm, char hosts[static 2][UUID_TEXT_SIZE]);
+/* That something is due then: claims_tick() need not look at all VMs before. */
+void claims_look_at(struct claims *claims, int64_t due_ms);
 /* Shows the claim that counts, after anything that may change which one that is. */
 void claims_show(struct claims *claims, struct claims_vm *vm, int64_t now_ms);
 

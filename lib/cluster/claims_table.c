@@ -116,6 +116,12 @@ static void mark_row(const struct claims_vm *vm, struct vm_row *row)
 		claims_name_rivals(vm, row->conflict);
 }
 
+void claims_look_at(struct claims *claims, int64_t due_ms)
+{
+	if (!claims->look_at || due_ms < claims->look_at)
+		claims->look_at = due_ms;
+}
+
 void claims_show(struct claims *claims, struct claims_vm *vm, int64_t now_ms)
 {
 	vm->shown = choose(vm);
@@ -124,6 +130,7 @@ void claims_show(struct claims *claims, struct claims_vm *vm, int64_t now_ms)
 		vm->conflict = false;
 	} else if (!vm->contested_since) {
 		vm->contested_since = now_ms;
+		claims_look_at(claims, now_ms + CLAIMS_CONFLICT_MS);
 	}
 	if (vm->shown) {
 		mark_row(vm, &vm->shown->row);
@@ -200,6 +207,7 @@ void claims_bury(
 	vm_row_free(&claim->row);
 	claim->moment = *moment;
 	claim->gone_until = now_ms + CLAIMS_GONE_MS;
+	claims_look_at(claims, claim->gone_until);
 	claims_show(claims, claim->vm, now_ms);
 }
 
@@ -209,8 +217,12 @@ void claims_forget(struct claims *claims, struct claims_vm *vm, int64_t now_ms)
 
 	for (struct claim *claim = vm->claims; claim; claim = next) {
 		next = claim->vm_next;
-		if (is_alive(claim) || now_ms < claim->gone_until)
+		if (is_alive(claim))
 			continue;
+		if (now_ms < claim->gone_until) {
+			claims_look_at(claims, claim->gone_until);
+			continue;
+		}
 		unlink_claim(claim);
 		claims->n_claims--;
 		free(claim);
