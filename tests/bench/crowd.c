@@ -16,9 +16,9 @@
 #include "cluster/wire_list.h"
 #include "http/message.h"
 #include "http/server.h"
+#include "tests/tools/played_agent.h"
 
 #include <arpa/inet.h>
-#include <msgpack.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -102,25 +102,6 @@ static const struct wire_host *member_says(struct member *member)
 
 /* ---- the agent ---- */
 
-static void put_text(msgpack_packer *out, const char *text)
-{
-	msgpack_pack_str_with_body(out, text, strlen(text));
-}
-
-static void put_pair(msgpack_packer *out, const char *name, const char *value)
-{
-	put_text(out, name);
-	put_text(out, value);
-}
-
-static void put_header(msgpack_packer *out, uint64_t seq, const char *error)
-{
-	msgpack_pack_map(out, 2);
-	put_text(out, "Seq");
-	msgpack_pack_uint64(out, seq);
-	put_pair(out, "Error", error);
-}
-
 static void put_members(msgpack_packer *out)
 {
 	const char *colon = strrchr(crowd.api, ':');
@@ -156,61 +137,23 @@ static void tell(const msgpack_sbuffer *buffer)
 		shutdown(crowd.fd, SHUT_RDWR);
 }
 
-static bool is(const msgpack_object *object, const char *text)
+/* Whatever is asked succeeds. */
+static void answer(const msgpack_object *command, uint64_t seq)
 {
-	return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
-	       memcmp(object->via.str.ptr, text, strlen(text)) == 0;
-}
-
-static const msgpack_object *get(const msgpack_object *map, const char *name)
-{
-	for (uint32_t i = 0; map->type == MSGPACK_OBJECT_MAP && i < map->via.map.size; i++)
-		if (is(&map->via.map.ptr[i].key, name))
-			return &map->via.map.ptr[i].val;
-	return NULL;
-}
-
-/* Bodies are not looked at: whatever is asked succeeds. */
-static void answer(const msgpack_object *request)
-{
-	const msgpack_object *command = get(request, "Command"), *seq = get(request, "Seq");
 	msgpack_sbuffer buffer;
 	msgpack_packer out;
 
-	if (!command || !seq)
-		return;
 	msgpack_sbuffer_init(&buffer);
 	msgpack_packer_init(&out, &buffer, msgpack_sbuffer_write);
-	put_header(&out, seq->via.u64, "");
+	put_header(&out, seq, "");
 	if (is(command, "members"))
 		put_members(&out);
 	pthread_mutex_lock(&crowd.lock);
 	if (is(command, "stream"))
-		crowd.stream = seq->via.u64;
+		crowd.stream = seq;
 	tell(&buffer);
 	pthread_mutex_unlock(&crowd.lock);
 	msgpack_sbuffer_destroy(&buffer);
-}
-
-static void serve(int fd)
-{
-	msgpack_unpacker unpacker;
-	msgpack_unpacked unpacked;
-	ssize_t len = 1;
-
-	msgpack_unpacker_init(&unpacker, 65536);
-	msgpack_unpacked_init(&unpacked);
-	while (len > 0) {
-		msgpack_unpacker_reserve_buffer(&unpacker, 65536);
-		len = read(fd, msgpack_unpacker_buffer(&unpacker), 65536);
-		if (len > 0)
-			msgpack_unpacker_buffer_consumed(&unpacker, (size_t)len);
-		while (len > 0 &&
-			msgpack_unpacker_next(&unpacker, &unpacked) == MSGPACK_UNPACK_SUCCESS)
-			answer(&unpacked.data);
-	}
-	msgpack_unpacked_destroy(&unpacked);
-	msgpack_unpacker_destroy(&unpacker);
 }
 
 static void set_connection(int fd)
@@ -227,7 +170,7 @@ static void *run_agent(void *listener)
 
 	while ((fd = accept(*(int *)listener, NULL, NULL)) >= 0) {
 		set_connection(fd);
-		serve(fd);
+		agent_serve(fd, answer);
 		set_connection(-1);
 		close(fd);
 	}
@@ -244,12 +187,7 @@ static void gossip(const char *name, const struct printbuf *payload)
 		return;
 	msgpack_sbuffer_init(&buffer);
 	msgpack_packer_init(&out, &buffer, msgpack_sbuffer_write);
-	put_header(&out, crowd.stream, "");
-	msgpack_pack_map(&out, 3);
-	put_pair(&out, "Event", "user");
-	put_pair(&out, "Name", name);
-	put_text(&out, "Payload");
-	msgpack_pack_bin_with_body(&out, payload->buf, (size_t)payload->bpos);
+	put_event(&out, crowd.stream, name, payload->buf, (size_t)payload->bpos);
 	tell(&buffer);
 	msgpack_sbuffer_destroy(&buffer);
 }

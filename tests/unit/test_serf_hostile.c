@@ -6,10 +6,10 @@
 #include "serf_fixture.h"
 
 #include "base/file.h"
+#include "tests/tools/played_agent.h"
 
 #include <arpa/inet.h>
 #include <malloc.h>
-#include <msgpack.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -34,40 +34,18 @@ static struct fake {
 static struct recorder seen;
 static struct serf *serf;
 
-static void put_text(msgpack_packer *out, const char *text)
-{
-	msgpack_pack_str_with_body(out, text, strlen(text));
-}
-
-static void put_header(msgpack_packer *out, uint64_t seq, const char *error)
-{
-	msgpack_pack_map(out, 2);
-	put_text(out, "Seq");
-	msgpack_pack_uint64(out, seq);
-	put_text(out, "Error");
-	put_text(out, error);
-}
-
 static void put_members(msgpack_packer *out)
 {
 	msgpack_pack_map(out, 1);
 	put_text(out, "Members");
 	msgpack_pack_array(out, 1);
 	msgpack_pack_map(out, 4);
-	put_text(out, "Name");
-	put_text(out, "fake");
+	put_pair(out, "Name", "fake");
 	put_text(out, "Addr");
 	msgpack_pack_bin_with_body(out, "\x7f\0\0\1", 4);
 	put_text(out, "Port");
 	msgpack_pack_int(out, 7946);
-	put_text(out, "Status");
-	put_text(out, "alive");
-}
-
-static bool is(const msgpack_object *object, const char *text)
-{
-	return object->type == MSGPACK_OBJECT_STR && object->via.str.size == strlen(text) &&
-	       memcmp(object->via.str.ptr, text, strlen(text)) == 0;
+	put_pair(out, "Status", "alive");
 }
 
 /* Answers one request. Called with the lock held. */
@@ -98,43 +76,11 @@ static void fake_answer(const msgpack_object *command, uint64_t seq)
 	msgpack_sbuffer_destroy(&buffer);
 }
 
-static void fake_read(const msgpack_object *object)
+static void fake_read(const msgpack_object *command, uint64_t seq)
 {
-	const msgpack_object *command = NULL, *seq = NULL;
-
-	for (uint32_t i = 0; i < object->via.map.size; i++) {
-		const msgpack_object_kv *pair = &object->via.map.ptr[i];
-
-		if (is(&pair->key, "Command"))
-			command = &pair->val;
-		if (is(&pair->key, "Seq"))
-			seq = &pair->val;
-	}
-	if (command && seq)
-		fake_answer(command, seq->via.u64);
-}
-
-static void fake_serve(int fd)
-{
-	msgpack_unpacker unpacker;
-	msgpack_unpacked unpacked;
-	ssize_t len = 1;
-
-	msgpack_unpacker_init(&unpacker, 65536);
-	msgpack_unpacked_init(&unpacked);
-	while (len > 0) {
-		msgpack_unpacker_reserve_buffer(&unpacker, 65536);
-		len = read(fd, msgpack_unpacker_buffer(&unpacker), 65536);
-		if (len > 0)
-			msgpack_unpacker_buffer_consumed(&unpacker, (size_t)len);
-		pthread_mutex_lock(&fake.lock);
-		while (len > 0 &&
-			msgpack_unpacker_next(&unpacker, &unpacked) == MSGPACK_UNPACK_SUCCESS)
-			fake_read(&unpacked.data);
-		pthread_mutex_unlock(&fake.lock);
-	}
-	msgpack_unpacked_destroy(&unpacked);
-	msgpack_unpacker_destroy(&unpacker);
+	pthread_mutex_lock(&fake.lock);
+	fake_answer(command, seq);
+	pthread_mutex_unlock(&fake.lock);
 }
 
 static void *fake_main(void *unused)
@@ -146,7 +92,7 @@ static void *fake_main(void *unused)
 		fake.fd = fd;
 		fake.stream = 0;
 		pthread_mutex_unlock(&fake.lock);
-		fake_serve(fd);
+		agent_serve(fd, fake_read);
 		pthread_mutex_lock(&fake.lock);
 		fake.fd = -1;
 		pthread_mutex_unlock(&fake.lock);
@@ -197,19 +143,12 @@ static void inject(const void *data, size_t len)
 }
 
 /* A user event, appended. */
-static void put_event(msgpack_sbuffer *buffer, const char *name, const void *payload, size_t len)
+static void append_event(msgpack_sbuffer *buffer, const char *name, const void *payload, size_t len)
 {
 	msgpack_packer out;
 
 	msgpack_packer_init(&out, buffer, msgpack_sbuffer_write);
-	put_header(&out, 2, "");
-	msgpack_pack_map(&out, 3);
-	put_text(&out, "Event");
-	put_text(&out, "user");
-	put_text(&out, "Name");
-	put_text(&out, name);
-	put_text(&out, "Payload");
-	msgpack_pack_bin_with_body(&out, payload, len);
+	put_event(&out, 2, name, payload, len);
 }
 
 static void inject_event(const char *name)
@@ -217,7 +156,7 @@ static void inject_event(const char *name)
 	msgpack_sbuffer buffer;
 
 	msgpack_sbuffer_init(&buffer);
-	put_event(&buffer, name, "x", 1);
+	append_event(&buffer, name, "x", 1);
 	inject(buffer.data, buffer.size);
 	msgpack_sbuffer_destroy(&buffer);
 }
@@ -426,7 +365,7 @@ static void *flood(void *unused)
 
 	msgpack_sbuffer_init(&buffer);
 	for (int i = 0; i < 100; i++)
-		put_event(&buffer, "HI", payload, sizeof(payload));
+		append_event(&buffer, "HI", payload, sizeof(payload));
 	for (int64_t next = clock_ms(); atomic_load(&flooding); next += 10) {
 		inject(buffer.data, buffer.size);
 		atomic_fetch_add(&flooded, 100);
@@ -479,7 +418,7 @@ static void test_trickle(void **state)
 	(void)state;
 	assert_true(wait_for(5, knows_members(&seen)));
 	msgpack_sbuffer_init(&buffer);
-	put_event(&buffer, "slow", "x", 1);
+	append_event(&buffer, "slow", "x", 1);
 	/* Answers to the client's own requests must not come between. */
 	pthread_mutex_lock(&fake.lock);
 	for (size_t i = 0; i < buffer.size; i++) {
