@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "hypervisor/hypervisor.h"
 
 #include <errno.h>
@@ -60,18 +61,6 @@ static inline struct hypervisor *start(
 		.context = recorder};
 
 	return hypervisor_start(&config, err);
-}
-
-/* A folder of its own below /tmp (QEMU's sockets want short paths); the caller removes it. */
-static inline char *folder_make(void)
-{
-	char *path = xstrdup("/tmp/vxhyp-XXXXXX");
-
-	if (!mkdtemp(path)) {
-		perror("mkdtemp");
-		exit(1);
-	}
-	return path;
 }
 
 static inline void folder_remove(const char *path)

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "storage/store.h"
 
 #include <setjmp.h>
@@ -30,8 +31,7 @@
 #define VM2   "bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb"
 
 struct fixture {
-	char folder[64];
-	char vms[80];
+	char *folder, *vms;
 	struct store *store;
 	unsigned fds; /* open at the start */
 };
@@ -67,10 +67,8 @@ static inline int fixture_empty(void **state)
 {
 	struct fixture *fixture = xcalloc(1, sizeof(*fixture));
 
-	str_copy(fixture->folder, sizeof(fixture->folder), "/tmp/virtx-XXXXXX");
-	if (!mkdtemp(fixture->folder))
-		return -1;
-	snprintf(fixture->vms, sizeof(fixture->vms), "%s/vms", fixture->folder);
+	fixture->folder = folder_make();
+	fixture->vms = xasprintf("%s/vms", fixture->folder);
 	fixture->fds = fixture_count_fds();
 	*state = fixture;
 	return 0;
@@ -109,6 +107,8 @@ static inline int fixture_tear_down(void **state)
 	int leaked = (int)fixture_count_fds() - (int)fixture->fds;
 	if (leaked)
 		fprintf(stderr, "# %d descriptors were left open\n", leaked);
+	free(fixture->folder);
+	free(fixture->vms);
 	free(fixture);
 	return leaked ? -1 : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +15,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static char folder[64];
+static char *folder;
 
 static int set_up(void **state)
 {
 	(void)state;
-	str_copy(folder, sizeof(folder), "/tmp/virtx-XXXXXX");
-	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+	folder = folder_make();
+	return chdir(folder);
 }
 
 /* Names in the working directory, counted; each test leaves none. */
@@ -39,7 +40,9 @@ static unsigned count_names(void)
 static int tear_down(void **state)
 {
 	(void)state;
-	return chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
+	int result = chdir("/") == 0 && rmdir(folder) == 0 ? 0 : -1;
+	free(folder);
+	return result;
 }
 
 static void write_text(const char *path, const char *text)

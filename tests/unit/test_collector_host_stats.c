@@ -3,6 +3,7 @@
 #include "applets/virtxd/host_stats.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "folder_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,7 @@
 #include <cmocka.h>
 
 struct fixture {
-	char dir[64];
+	char *dir;
 	char *meminfo, *os_release, *max_freq, *preplace, *missing;
 	struct host_files files;
 };
@@ -29,8 +30,7 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	snprintf(f->dir, sizeof(f->dir), "/tmp/virtx-host-XXXXXX");
-	assert_non_null(mkdtemp(f->dir));
+	f->dir = folder_make();
 	f->meminfo = write_file(f, "meminfo",
 		"MemTotal:       32768000 kB\nHugePages_Total:     512\nHugePages_Free:      128\n"
 		"HugePages_Rsvd:        0\nHugepagesize:       2048 kB\n");
@@ -59,6 +59,7 @@ static int teardown(void **state)
 		free(paths[i]);
 	}
 	rmdir(f->dir);
+	free(f->dir);
 	free(f);
 	return 0;
 }

@@ -6,6 +6,7 @@
  * VIRTX_TEST_ROUNDS lengthens it.
  */
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "hypervisor/embedded.h"
 #include "hypervisor/libvirt_load.h"
 #include "model/domain_xml_parts.h"
@@ -26,7 +27,7 @@
 #define DEFAULT_SEED   20261120
 #define DEFAULT_ROUNDS 200
 
-static char root[] = "/tmp/vxxml-XXXXXX";
+static char *root;
 static virConnectPtr connection;
 
 /* A generator of our own: the same numbers on every machine. */
@@ -469,7 +470,8 @@ static int connect_embedded(void **state)
 	(void)state;
 	become_nobody();
 	/* What libvirt keeps for its user goes there, too. */
-	if (!mkdtemp(root) || setenv("HOME", root, 1) < 0 || unsetenv("XDG_CACHE_HOME") < 0 ||
+	root = folder_make();
+	if (setenv("HOME", root, 1) < 0 || unsetenv("XDG_CACHE_HOME") < 0 ||
 		unsetenv("XDG_RUNTIME_DIR") < 0 || libvirt_load(&err) < 0 ||
 		hypervisor_embedded_prepare(root, &uri, &err) < 0) {
 		print_error("%s\n", err.message);
@@ -492,7 +494,9 @@ static int disconnect(void **state)
 	(void)state;
 	if (connection)
 		libvirt.virConnectClose(connection);
-	return nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	int result = nftw(root, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	free(root);
+	return result;
 }
 
 int main(void)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "model/json.h"
 
 #include <poll.h>
@@ -18,7 +19,7 @@
 
 /* A state directory of its own for every test, and the operations in it. */
 struct fixture {
-	char dir[64];
+	char *dir;
 	struct operations *operations;
 };
 
@@ -27,9 +28,7 @@ static int setup(void **state)
 	struct fixture *fixture = xcalloc(1, sizeof(*fixture));
 	struct error err = {0};
 
-	(void)str_copy(fixture->dir, sizeof(fixture->dir), "/tmp/test-operations-XXXXXX");
-	if (!mkdtemp(fixture->dir))
-		return -1;
+	fixture->dir = folder_make();
 	fixture->operations = operations_open(fixture->dir, &err);
 	*state = fixture;
 	return fixture->operations ? 0 : -1;
@@ -50,6 +49,7 @@ static int teardown(void **state)
 	unlink(file);
 	unlink(bad);
 	rmdir(fixture->dir);
+	free(fixture->dir);
 	free(fixture);
 	return 0;
 }

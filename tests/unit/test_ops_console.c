@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -27,12 +28,10 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *fixture = xcalloc(1, sizeof(*fixture));
-	char dir[] = "/tmp/test-console-XXXXXX";
+	char *dir = folder_make();
 	struct error err = {0};
 
-	if (!mkdtemp(dir))
-		return -1;
-	fixture->daemon.settings.state_dir = xstrdup(dir);
+	fixture->daemon.settings.state_dir = dir;
 	fixture->log = console_path(dir, VM);
 	*state = fixture;
 	return console_prepare(dir, &err);

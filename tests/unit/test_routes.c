@@ -7,6 +7,7 @@
 #include "applets/virtxd/routes.h"
 #include "base/file.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "model/json.h"
 
 #include <pthread.h>
@@ -436,12 +437,11 @@ static int handle_slowly(struct call *call, struct error *err)
 static void test_background(void **state)
 {
 	static const struct route route = {"POST", "/long", ROUTE_LONG, handle_slowly, "Long"};
-	char dir[] = "/tmp/virtx-routes-XXXXXX";
+	cleanup_free char *dir = folder_make();
 	struct daemon daemon = {0};
 	struct error err = {0};
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
 	daemon.operations = operations_open(dir, &err);
 	assert_non_null(daemon.operations);
 	struct http_request request = {.method = "POST",

@@ -6,6 +6,7 @@
 #include "serf_fixture.h"
 
 #include "base/file.h"
+#include "folder_fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -69,17 +70,18 @@ static void agent_join(struct agent *agent, const struct agent *other)
 /* With a configuration of its own. */
 static void agent_configure(struct agent *agent, const char *config, const char *key)
 {
-	char path[] = "/tmp/vxserf-XXXXXX";
-	int fd = mkstemp(path);
+	cleanup_free char *folder = folder_make();
+	cleanup_free char *path = xasprintf("%s/config", folder);
+	struct error err = {0};
 
-	assert_int_equal(file_write_all(fd, config, strlen(config)), 0);
-	close(fd);
+	assert_int_equal(file_write_atomic(path, config, strlen(config), 0600, &err), 0);
 	cleanup_free char *option = xasprintf("-config-file=%s", path);
 	agent_start(agent, option);
 	/* It has read the file when it listens. */
 	struct serf *probe = client_start(&others[0], agent->rpc, key);
 	bool started = wait_for(10, is_connected(probe));
 	unlink(path);
+	rmdir(folder);
 	assert_true(started);
 	client_stop(probe);
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 #include "model/enums.h"
 #include "storage/lease.h"
 
@@ -117,13 +118,12 @@ static void test_refused(void **state)
 
 static void test_file_and_options(void **state)
 {
-	char dir[] = "/tmp/virtx-settings-XXXXXX";
+	cleanup_free char *dir = folder_make();
 	static const char text[] = "state_dir = /s\nlog_level = debug\nwait = 3\n";
 	struct settings settings;
 	struct error err = {0};
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
 	cleanup_free char *file = xasprintf("%s/virtxd.conf", dir);
 	assert_int_equal(file_write_atomic(file, text, sizeof(text) - 1, 0600, &err), 0);
 	assert_int_equal(load(&settings, file, "--wait 0", &err), 0);

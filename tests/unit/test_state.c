@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "folder_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,30 +16,29 @@
 #define SETTING "bbbbbbbb-0000-0000-0000-000000000002"
 #define NOTHING "00000000-0000-0000-0000-000000000000"
 
-static char *state_dir, *uuid_file;
+static char *folder, *state_dir, *uuid_file;
 
 static int setup(void **state)
 {
-	char dir[] = "/tmp/virtx-state-XXXXXX";
-
 	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	state_dir = xasprintf("%s/a/b", dir);
+	folder = folder_make();
+	state_dir = xasprintf("%s/a/b", folder);
 	uuid_file = xasprintf("%s/host_uuid", state_dir);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	static const char *const names[] = {"host_uuid", "lock", "address", "", "..", "../.."};
+	static const char *const names[] = {
+		"a/b/host_uuid", "a/b/lock", "a/b/address", "a/b", "a", ""};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		cleanup_free char *path = xasprintf("%s/%s", state_dir, names[i]);
+		cleanup_free char *path = xasprintf("%s/%s", folder, names[i]);
 
 		remove(path);
 	}
+	free(folder);
 	free(state_dir);
 	free(uuid_file);
 	return 0;
