@@ -110,21 +110,26 @@ static void note_latest(struct claims_host *host, const struct moment *moment)
 		host->latest = *moment;
 }
 
+/* What is held of a VM is what it was then. */
+static void confirm_one(struct claims *claims, struct claim *claim, const struct moment *moment)
+{
+	if (moment_compare(moment, &claim->moment) > 0)
+		claim->moment.stamp = moment->stamp;
+	if (claim->gone_until || claim->row.ts_ms >= moment->ts_ms)
+		return;
+	claim->row.ts_ms = moment->ts_ms;
+	if (claim->vm->shown == claim)
+		inventory_set_runstate(
+			claims->inventory, claim->vm->uuid, claim->row.runstate, claim->row.ts_ms);
+}
+
 /* All that is held of it is what it was at this HI, and anything older is late. */
 static void confirm(struct claims *claims, struct claims_host *host)
 {
 	if (moment_compare(&host->moment, &host->complete) > 0)
 		host->complete = host->moment;
-	for (struct claim *claim = host->claims; claim; claim = claim->host_next) {
-		if (moment_compare(&host->moment, &claim->moment) > 0)
-			claim->moment.stamp = host->moment.stamp;
-		if (claim->gone_until || claim->row.ts_ms >= host->moment.ts_ms)
-			continue;
-		claim->row.ts_ms = host->moment.ts_ms;
-		if (claim->vm->shown == claim)
-			inventory_set_runstate(claims->inventory, claim->vm->uuid,
-				claim->row.runstate, claim->row.ts_ms);
-	}
+	for (struct claim *claim = host->claims; claim; claim = claim->host_next)
+		confirm_one(claims, claim, &host->moment);
 }
 
 /* Compares what the host promised with what is held: a difference has some time to go away. */
@@ -309,20 +314,37 @@ static void back_off(struct claims_host *host, int64_t now_ms)
 	host->pull_at = now_ms + host->retry_ms;
 }
 
-/* Takes what the pull has, unless something newer was heard of it meanwhile. */
+/* Whether all that a pull says of the VM is known, but for its time. */
+static bool is_known(
+	const struct claim *claim, const struct moment *moment, const struct vm_row *row)
+{
+	return claim && !claim->gone_until && claim->hash == wire_vm_hash(row) &&
+	       claim->moment.stamp.extended == moment->stamp.extended;
+}
+
+/* What a pull says of one VM, unless something newer was heard of it meanwhile. */
+static void take_pulled(struct claims *claims, struct claims_host *host,
+	const struct moment *moment, const struct vm_row *row, int64_t now_ms)
+{
+	struct claim *claim = claims_find(claims, host, row->uuid);
+	bool is_late = claim && moment_compare(moment, &claim->moment) < 0;
+
+	if (!is_late && is_known(claim, moment, row))
+		confirm_one(claims, claim, moment);
+	else if (!is_late && claims_put(claims, host, row, moment, now_ms))
+		claim = claims_find(claims, host, row->uuid);
+	if (claim)
+		claim->listed = true;
+}
+
+/* Takes what the pull has. */
 static void replace(struct claims *claims, struct claims_host *host, const struct moment *moment,
 	const struct wire_vm *vms, size_t count, int64_t now_ms)
 {
 	for (struct claim *claim = host->claims; claim; claim = claim->host_next)
 		claim->listed = false;
-	for (size_t i = 0; i < count; i++) {
-		struct claim *claim = claims_find(claims, host, vms[i].row.uuid);
-
-		if (!claim || moment_compare(moment, &claim->moment) >= 0)
-			claims_put(claims, host, &vms[i].row, moment, now_ms);
-		if ((claim = claims_find(claims, host, vms[i].row.uuid)))
-			claim->listed = true;
-	}
+	for (size_t i = 0; i < count; i++)
+		take_pulled(claims, host, moment, &vms[i].row, now_ms);
 	for (struct claim *claim = host->claims; claim; claim = claim->host_next)
 		if (!claim->listed && !claim->gone_until &&
 			moment_compare(moment, &claim->moment) >= 0)

@@ -146,6 +146,37 @@ static void test_pull_is_older_than_events(void **state)
 	assert_shown(OTHER, HOST_A, RUNSTATE_RUNNING);
 }
 
+/* Of a pull that brings nothing new only its time counts. */
+static void test_pull_of_what_is_known(void **state)
+{
+	struct wire_vm vm = vm_of(VM, HOST_A, "v", RUNSTATE_RUNNING, 5, 1, 100);
+	struct digest one = {1, wire_vm_hash(&vm.row)};
+	struct wire_host host = host_of(HOST_A, 5, 1, 100, one);
+	struct inventory_list list;
+	struct vm_filter all = {0};
+	struct error err = {0};
+
+	(void)state;
+	claims_finish_pull(claims, &host, &vm, 1, now);
+	struct inventory_version before = inventory_vms_version(inventory);
+	host = host_of(HOST_A, 5, 7, 900, one);
+	vm.row.ts_ms = 900;
+	claims_finish_pull(claims, &host, &vm, 1, now);
+	assert_int_equal(inventory_vms_version(inventory).content, before.content);
+	assert_int_equal(inventory_list_vms(inventory, &all, NULL, &list, &err), 0);
+	assert_non_null(strstr(list.json, "\"ts\":900"));
+	free(list.json);
+	/* Said before the pull. */
+	assert_false(say_state(VM, HOST_A, RUNSTATE_PAUSED, 5, 6, 999));
+	assert_shown(VM, HOST_A, RUNSTATE_RUNNING);
+	/* One that was gone is there again, though it is as it was. */
+	assert_true(say_state(VM, HOST_A, RUNSTATE_DELETED, 5, 8, 950));
+	assert_not_shown(VM);
+	host = host_of(HOST_A, 5, 9, 1000, one);
+	claims_finish_pull(claims, &host, &vm, 1, now);
+	assert_shown(VM, HOST_A, RUNSTATE_RUNNING);
+}
+
 static void test_pulls_are_few(void **state)
 {
 	char hosts[100][UUID_TEXT_SIZE], more[100][UUID_TEXT_SIZE], uuid[UUID_TEXT_SIZE];
@@ -401,6 +432,7 @@ int main(void)
 		TEST(test_difference_is_pulled),
 		TEST(test_overtaken_host),
 		TEST(test_pull_is_older_than_events),
+		TEST(test_pull_of_what_is_known),
 		TEST(test_pulls_are_few),
 		TEST(test_failed_pull),
 		TEST(test_difference_that_stays),
