@@ -92,9 +92,9 @@ class Events:
             pass
         self.data = self.data[at:]
 
-    def close(self):
-        self.loop.selector.unregister(self.socket)
-        self.socket.close()
+    def reset(self):
+        self.count.clear()
+        self.bytes.clear()
 
 
 RULES = """table inet scale {
