@@ -3,9 +3,9 @@
  */
 #include "http/client.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "http/client_head.h"
 #include "http/client_socket.h"
 
 #include <errno.h>
@@ -108,65 +108,16 @@ bool http_client_is_connected(const struct http_client *client)
 	return client->fd >= 0;
 }
 
-static bool is_plain(const char *text, unsigned char least)
+int http_client_detach(struct http_client *client)
 {
-	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-		if ((*c < least && *c != '\t') || *c == 0x7f)
-			return false;
-	return true;
-}
-
-static bool method_has_body(const char *method)
-{
-	return str_equal(method, "POST") || str_equal(method, "PUT") ||
-	       str_equal(method, "DELETE") || str_equal(method, "PATCH");
+	if (client->fd < 0 || !client_socket_is_quiet(client->fd))
+		return -1;
+	return steal_fd(&client->fd);
 }
 
 static bool is_idempotent(const char *method)
 {
 	return !str_equal(method, "POST") && !str_equal(method, "PATCH");
-}
-
-/*
- * The head of the request. Content-Length is there for every method that may have a
- * body, because other servers of a cluster insist on it.
- */
-static char *request_head(
-	const struct http_client *client, const struct http_exchange *exchange, struct error *err)
-{
-	const char *host = exchange->host ? exchange->host : client->authority;
-	bool typed = false;
-
-	if (!is_plain(host, ' ' + 1)) {
-		error_set(err, ERR_INVALID, "the name of the host holds control characters");
-		return NULL;
-	}
-	struct printbuf *head = buf_new();
-	buf_format(
-		head, "%s %s HTTP/1.1\r\nHost: %s\r\n", exchange->method, exchange->target, host);
-	for (size_t i = 0; exchange->headers && exchange->headers[i][0]; i++) {
-		const char *name = exchange->headers[i][0];
-		const char *value = exchange->headers[i][1];
-
-		if (!is_plain(name, ' ' + 1) || !is_plain(value, ' ')) {
-			buf_free(head);
-			error_set(err, ERR_INVALID,
-				"the value for header %s holds control characters", name);
-			return NULL;
-		}
-		typed |= strcasecmp(name, "Content-Type") == 0;
-		buf_text(head, name);
-		buf_text(head, ": ");
-		buf_text(head, value);
-		buf_text(head, "\r\n");
-	}
-	if (exchange->body && !typed)
-		buf_text(head, "Content-Type: application/json\r\n");
-	if (exchange->body || method_has_body(exchange->method))
-		buf_format(
-			head, "Content-Length: %zu\r\n", exchange->body ? exchange->body_len : 0);
-	buf_text(head, "\r\n");
-	return buf_steal(head);
 }
 
 /* Receives more into the input: 1, 0 at the end of the stream, -1 with err. */
@@ -384,14 +335,11 @@ static void set_defaults(struct http_exchange *exchange)
 int http_client_exchange(
 	struct http_client *client, struct http_exchange *exchange, struct error *err)
 {
-	cleanup_free char *head = NULL;
+	cleanup_buf struct printbuf *head = buf_new();
 
 	http_exchange_clear(exchange);
 	set_defaults(exchange);
-	if (*exchange->target != '/' || !is_plain(exchange->target, ' ' + 1))
-		return error_set(err, ERR_INVALID, "the request target is not an encoded path");
-	head = request_head(client, exchange, err);
-	if (!head)
+	if (client_head_write(head, exchange, client->authority, err) < 0)
 		return -1;
 	for (;;) {
 		struct attempt attempt = {.client = client, .exchange = exchange};
@@ -407,7 +355,7 @@ int http_client_exchange(
 				return -1;
 		}
 		attempt.deadline = client_socket_deadline(exchange->timeout_ms);
-		result = attempt_run(&attempt, head, &cause);
+		result = attempt_run(&attempt, head->buf, &cause);
 		free(attempt.input.data);
 		if (result == 0)
 			return 0;

@@ -22,6 +22,9 @@ struct http_client *http_client_new(const char *server, struct error *err);
 void http_client_free(struct http_client *client);
 /* True while a connection is kept for the next exchange. */
 bool http_client_is_connected(const struct http_client *client);
+/* That connection, which is the caller's to close now; -1: there is none, or it has been closed
+ * meanwhile. */
+int http_client_detach(struct http_client *client);
 
 struct http_exchange {
 	/* Request. */

@@ -133,6 +133,15 @@ int http_pool_exchange(struct http_pool *pool, const char *server, struct http_e
 	return result;
 }
 
+int http_pool_take(struct http_pool *pool, const char *server)
+{
+	struct idle *used = take(pool, server);
+	int fd = used ? http_client_detach(used->client) : -1;
+
+	idle_free(used);
+	return fd;
+}
+
 size_t http_pool_count(struct http_pool *pool)
 {
 	size_t count = 0;

@@ -26,6 +26,9 @@ void http_pool_free(struct http_pool *pool);
 int http_pool_exchange(struct http_pool *pool, const char *server, struct http_exchange *exchange,
 	struct error *err);
 
+/* The descriptor of an idle connection to that server, which is the caller's now; -1: none. */
+int http_pool_take(struct http_pool *pool, const char *server);
+
 /* Closes what has been idle too long; each exchange does so too. */
 void http_pool_trim(struct http_pool *pool);
 /* How many are idle. */
