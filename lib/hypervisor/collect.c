@@ -16,10 +16,6 @@
 #define LEFT_BEHIND_MAX 3
 #define ONE_TIMEOUT_MS  2000
 
-#define ALL_GROUPS                                                                        \
-	(VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | \
-		VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
-
 /* What the thread works on and with; it is freed by whoever has it last. */
 struct collection {
 	struct hypervisor *hypervisor;
@@ -190,7 +186,8 @@ static int collect(struct hypervisor *hypervisor, const char *uuid, unsigned tim
 	struct domain_stats **list, size_t *count, struct error *err)
 {
 	if (atomic_load(&hypervisor->left_behind) < LEFT_BEHIND_MAX) {
-		if (collect_groups(hypervisor, uuid, ALL_GROUPS, timeout_ms, list, count, err) == 0)
+		if (collect_groups(hypervisor, uuid, STATS_GROUPS, timeout_ms, list, count, err) ==
+			0)
 			return 0;
 		if (err->code != ERR_TIMEOUT)
 			return -1;

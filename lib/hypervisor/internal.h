@@ -84,6 +84,11 @@ unsigned hypervisor_qemu_flags(const struct hypervisor *hypervisor, unsigned fla
 /* The runstate of a libvirt state and its reason (spec: statistics.md). */
 enum runstate runstate_from_libvirt(int state, int reason);
 
+/* The groups of statistics that stats_from_params() reads. */
+#define STATS_GROUPS                                                                      \
+	(VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_CPU_TOTAL | VIR_DOMAIN_STATS_BALLOON | \
+		VIR_DOMAIN_STATS_VCPU | VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK)
+
 /* Reads what libvirt measured of one domain into stats, which is zeroed but for the UUID. */
 void stats_from_params(
 	struct domain_stats *stats, bool active, const virTypedParameter *params, int count);

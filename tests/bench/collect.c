@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Time to collect all domains of a libvirt: ours beside the bare bulk call, in turns.
- * Usage: collect URI. Prints rows "NAME VALUE UNIT BASELINE".
+ * Usage: collect URI PID, of its libvirtd. Prints rows "NAME VALUE UNIT BASELINE".
  */
-#include "base/clock.h"
 #include "hypervisor/internal.h"
 
 #include <stdint.h>
@@ -12,26 +11,36 @@
 
 #define ROUNDS 31
 
-/* ms: what passed, and what this process used of the processors. */
-struct spent {
-	double wall, cpu;
-};
+/* What passed, and what this process and libvirtd used of the processors. */
+enum spent { WALL, OWN, LIBVIRTD, SPENT_COUNT };
+static const char *const spent_names[SPENT_COUNT] = {
+	"wall_time", "own_processor_time", "processor_time_of_libvirtd"};
 
-static struct spent spent_now(void)
+static clockid_t libvirtd_clock;
+
+static double clock_in_ms(clockid_t clock)
 {
-	struct timespec cpu;
+	struct timespec now;
 
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	return (struct spent){
-		(double)clock_us() / 1000, (double)cpu.tv_sec * 1e3 + (double)cpu.tv_nsec / 1e6};
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static void spent_since(struct spent start, double *wall, double *cpu)
+static void spent_now(double ms[static SPENT_COUNT])
 {
-	struct spent end = spent_now();
+	ms[WALL] = clock_in_ms(CLOCK_MONOTONIC);
+	ms[OWN] = clock_in_ms(CLOCK_PROCESS_CPUTIME_ID);
+	ms[LIBVIRTD] = clock_in_ms(libvirtd_clock);
+}
 
-	*wall = end.wall - start.wall;
-	*cpu = end.cpu - start.cpu;
+/* Of round i of each. */
+static void note_spent(const double start[static SPENT_COUNT], double ms[][ROUNDS], int i)
+{
+	double end[SPENT_COUNT];
+
+	spent_now(end);
+	for (int k = 0; k < SPENT_COUNT; k++)
+		ms[k][i] = end[k] - start[k];
 }
 
 static int compare(const void *a, const void *b)
@@ -51,8 +60,9 @@ static double median(double *values)
 static int collect_bare(virConnectPtr connection)
 {
 	virDomainStatsRecordPtr *records = NULL;
-	int count = libvirt.virConnectGetAllDomainStats(
-		connection, 0, &records, VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT);
+	int count = libvirt.virConnectGetAllDomainStats(connection, STATS_GROUPS, &records,
+		VIR_CONNECT_GET_ALL_DOMAINS_STATS_PERSISTENT |
+			VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 
 	if (count >= 0)
 		libvirt.virDomainStatsRecordListFree(records);
@@ -61,7 +71,7 @@ static int collect_bare(virConnectPtr connection)
 
 static int measure(struct hypervisor *hypervisor, struct error *err)
 {
-	double wall[2][ROUNDS], cpu[2][ROUNDS];
+	double ours[SPENT_COUNT][ROUNDS], bare[SPENT_COUNT][ROUNDS], start[SPENT_COUNT];
 	virConnectPtr connection = hypervisor_connection(hypervisor, err);
 	size_t domains = 0;
 
@@ -69,21 +79,20 @@ static int measure(struct hypervisor *hypervisor, struct error *err)
 		return -1;
 	for (int i = 0; i < ROUNDS; i++) {
 		cleanup_free struct domain_stats *list = NULL;
-		struct spent start = spent_now();
 
+		spent_now(start);
 		if (hypervisor_collect(hypervisor, 10000, &list, &domains, err) < 0)
 			return -1;
-		spent_since(start, &wall[0][i], &cpu[0][i]);
-		start = spent_now();
+		note_spent(start, ours, i);
+		spent_now(start);
 		if (collect_bare(connection) != (int)domains)
 			return error_set(err, ERR_INTERNAL, "the bare call sees other domains");
-		spent_since(start, &wall[1][i], &cpu[1][i]);
+		note_spent(start, bare, i);
 	}
 	libvirt.virConnectClose(connection);
-	printf("%zu_domains,_wall_time_(the_bare_bulk_call) %.2f ms %.2f\n", domains,
-		median(wall[0]), median(wall[1]));
-	printf("%zu_domains,_own_processor_time_(likewise) %.2f ms %.2f\n", domains, median(cpu[0]),
-		median(cpu[1]));
+	for (int k = 0; k < SPENT_COUNT; k++)
+		printf("%zu_domains,_%s_(bare_call) %.2f ms %.2f\n", domains,
+			spent_names[k], median(ours[k]), median(bare[k]));
 	return 0;
 }
 
@@ -91,8 +100,8 @@ int main(int argc, char **argv)
 {
 	struct error err = {0};
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: collect URI\n");
+	if (argc != 3 || clock_getcpuclockid((pid_t)strtoul(argv[2], NULL, 10), &libvirtd_clock)) {
+		fprintf(stderr, "usage: collect URI PID\n");
 		return 2;
 	}
 	struct hypervisor_config config = {.uri = argv[1]};

@@ -9,51 +9,53 @@ collection_boot() { # uuid
 	[ "$status" = 204 ]
 }
 
-# Milliseconds of processor time that daemon and libvirtd take for one round.
+# Milliseconds of processor time that all of virtxd takes from one round to the next, and libvirtd meanwhile.
 collection_round() {
-	local ours libvirt seconds=$((5 * collection_interval))
+	local ours libvirt rounds=10
 	read -rt $((2 * collection_interval)) <>"$work/never" # what is new has been read then
 	ours=$(bench_cpu)
 	libvirt=$(bench_cpu "$libvirtd_pid")
-	read -rt "$seconds" <>"$work/never"
+	read -rt $((rounds * collection_interval)) <>"$work/never"
 	awk -v ours="$ours" -v libvirt="$libvirt" -v ours_then="$(bench_cpu)" -v libvirt_then="$(bench_cpu "$libvirtd_pid")" \
-		'BEGIN {printf "%.1f %.1f\n", (ours_then - ours) / 5, (libvirt_then - libvirt) / 5}'
+		-v n=$rounds 'BEGIN {printf "%.1f %.1f\n", (ours_then - ours) / n, (libvirt_then - libvirt) / n}'
 }
 
 collection_figures() { # VMs
-	local name value unit baseline ours libvirt
-	bench_define "$1" || return 1
+	local name value unit baseline ours libvirt bare=()
+	bench_define "$1" && "$O/tests/bench/collect" "$(libvirtd_uri)" "$libvirtd_pid" >"$work/collect" 2>>"$work/bench.out" || return 1
 	while read -r name value unit baseline; do
 		row "${name//_/ }" "$value" "$unit" "$baseline" "$(ratio "$value" "$baseline")"
-	done < <("$O/tests/bench/collect" "$(libvirtd_uri)" 2>>"$work/bench.out")
+		bare+=("$baseline")
+	done <"$work/collect"
 	read -r ours libvirt < <(collection_round)
-	row "$1 domains, a round of virtxd, processor time" "$ours" ms
-	row "$1 domains, a round of virtxd, libvirtd's" "$libvirt" ms
+	row "$1 domains, all of virtxd each $collection_interval s (the call)" "$ours" ms "${bare[1]}" "$(ratio "$ours" "${bare[1]}")"
+	row "$1 domains, libvirtd meanwhile (the call)" "$libvirt" ms "${bare[2]}" "$(ratio "$libvirt" "${bare[2]}")"
 }
 
 # The oldest of what the list says, in seconds: of a VM, and of all others.
 collection_ages() { # uuid
-	curl -s "http://$server/vms" | jq -r --arg uuid "$1" --argjson now "$(date +%s%3N)" '
+	curl -sf "http://$server/vms" | jq -r --arg uuid "$1" --argjson now "$(date +%s%3N)" '
 		def oldest: (map($now - .fields.ts) | max) / 1000;
 		.items | "\([.[] | select(.uuid == $uuid)] | oldest) \([.[] | select(.uuid != $uuid)] | oldest)"'
 }
-
-# One QEMU does not answer: the oldest word of it and of the others, in 20 s.
-collection_stopped() { # uuid
-	local pid i one rest state oldest_one=0 oldest_rest=0
-	pid=$(cat "$work/libvirtd/run/qemu/$1.pid")
-	kill -STOP "$pid"
-	for i in $(seq 40); do
+# The same of ten seconds.
+collection_watch() { # uuid
+	local i
+	for i in $(seq 20); do
 		read -rt 0.5 <>"$work/never"
-		read -r one rest < <(collection_ages "$1")
-		oldest_one=$(printf '%s\n' "$one" "$oldest_one" | sort -n | tail -n 1)
-		oldest_rest=$(printf '%s\n' "$rest" "$oldest_rest" | sort -n | tail -n 1)
-	done
-	state=$(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$pid/status")
+		collection_ages "$1" || return 1
+	done | awk '{one = $1 > one ? $1 : one; rest = $2 > rest ? $2 : rest} END {print one, rest; exit NR < 20}'
+}
+
+# One QEMU does not answer: the round that meets it, and those after it.
+collection_stopped() { # uuid
+	local pid=$(<"$work/libvirtd/run/qemu/$1.pid") before first later
+	before=$(collection_watch "$1") && kill -STOP "$pid" && first=$(collection_watch "$1") && later=$(collection_watch "$1") || return 1
+	grep -q '^State:.T' "/proc/$pid/status" || return 1
 	kill -CONT "$pid"
-	[ "$state" = T ] || say "# QEMU $pid was not stopped, but $state"
-	row "one QEMU stopped, interval $collection_interval s: its age at most" "$oldest_one" s
-	row "one QEMU stopped: age of the others at most" "$oldest_rest" s
+	row "others' oldest word, a QEMU was just stopped (before)" "${first#* }" s "${before#* }" "$(ratio "${first#* }" "${before#* }")"
+	row "others' oldest word, from 10 s on (before)" "${later#* }" s "${before#* }" "$(ratio "${later#* }" "${before#* }")"
+	row "its own oldest word, from 10 s on (before)" "${later% *}" s "${before% *}" "$(ratio "${later% *}" "${before% *}")"
 }
 
 bench_collection() {
@@ -65,7 +67,5 @@ bench_collection() {
 		bench_define "$i" && collection_boot "$vm" || return 1
 		[ "$i" -gt 1 ] || first=$vm
 	done
-	collection_figures 100 || return 1
-	collection_stopped "$first"
-	collection_figures 500
+	collection_figures 100 && collection_stopped "$first" && collection_figures 500
 }
