@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Hosts that share one storage: each has namespaces of its own (mounts with a private /run and private
 # libvirt folders, host name, network), a sanlock daemon, a libvirtd with its plugin, and a virtxd.
-# Source after lib.sh and libvirtd.sh. Names of hosts are words: virt1, virt2.
-declare -A host_pid sanlock_pid host_libvirtd_pid host_virtlogd_pid virtxd_pid host_server
+# Source after lib.sh and libvirtd.sh, also in a function. Names of hosts are words: virt1, virt2.
+declare -gA host_pid sanlock_pid host_libvirtd_pid host_virtlogd_pid virtxd_pid host_server
 vms=$work/vms
 space=__VIRTX__DISKS__
 
