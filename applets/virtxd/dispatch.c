@@ -226,7 +226,13 @@ void routes_handle(void *daemon, const struct http_request *request, struct http
 	struct error err = {0};
 
 	log_set_context(request->id, request->client);
-	if (dispatch(&call, &err) < 0)
+	int result = dispatch(&call, &err);
+	if (response->fate != HTTP_ANSWERED) { /* the request may be gone already */
+		json_object_put(call.body);
+		log_clear_context();
+		return;
+	}
+	if (result < 0)
 		http_problem_set(response, request, &err, 0,
 			call.failed[0] ? call.failed : call.daemon->host_name);
 	if (call.peer[0])
@@ -276,6 +282,9 @@ enum http_class routes_classify(void *daemon, const struct http_request *request
 		return HTTP_FAST;
 	if (route->flags & ROUTE_LONG)
 		return HTTP_LONG;
+	/* One that is another host's begins here too, and mostly needs no thread (forward.h). */
+	if (route->flags & ROUTE_FAST && route->flags & ROUTE_OWNER)
+		return HTTP_FAST;
 	if (is_elsewhere(daemon, route, id) ||
 		(route->flags & ROUTE_ALL && strstr(request->query, "all")))
 		return HTTP_REMOTE;

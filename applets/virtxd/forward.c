@@ -7,25 +7,23 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cluster/proof.h"
+#include "forward_head.h"
 #include "http/pool.h"
 #include "http/problem.h"
+#include "http/relay.h"
 
 #include <pthread.h>
-#include <strings.h>
 
 #define CONNECT_MS 3000
 #define SHORT_MS   10000
 #define POST_MS    30000 /* what is asked for may look at storage and libvirt */
 /* Minutes, or hours: whoever is gone without a word is noticed by TCP (http/client_socket.c). */
-#define LONG_MS       (12 * 3600 * 1000)
-#define PROBE_MS      2000
-#define IDLE_MS       30000
-#define LOOP_HEADER   "X-VirtX-Loop"
-#define FORWARDED_FOR "X-Forwarded-For"
-#define OWN_HEADERS   4
-#define OPERATIONS    1000
-#define COMPLAINTS    64 /* addresses */
-#define COMPLAIN_MS   60000
+#define LONG_MS     (12 * 3600 * 1000)
+#define PROBE_MS    2000
+#define IDLE_MS     30000
+#define OPERATIONS  1000
+#define COMPLAINTS  64 /* addresses */
+#define COMPLAIN_MS 60000
 
 struct complaint {
 	char address[64];
@@ -73,148 +71,39 @@ void forward_trim(struct forward *forward)
 	http_pool_trim(forward->pool);
 }
 
-/* ---- headers ---- */
-
-static bool is_one_of(const char *name, const char *const *list)
-{
-	for (; *list; list++)
-		if (strcasecmp(name, *list) == 0)
-			return true;
-	return false;
-}
-
-/* Those of one connection (RFC 9110, 7.6.1). */
-static const char *const hop_by_hop[] = {"Connection", "Keep-Alive", "Proxy-Connection",
-	"Proxy-Authenticate", "Proxy-Authorization", "TE", "Trailer", "Transfer-Encoding",
-	"Upgrade", NULL};
-/* Those that we write ourselves, have looked at already, or that nobody may claim. */
-static const char *const not_sent_on[] = {"Host", "Content-Length", "Expect", "Origin",
-	"Accept-Encoding", "X-Request-Id", LOOP_HEADER, FORWARDED_FOR, PROOF_HEADER, NULL};
-static const char *const not_passed_back[] = {
-	"Content-Length", "Content-Type", "Date", "X-Request-Id", PROOF_ANSWER_HEADER, NULL};
-
-/* Whether a Connection header names another one as belonging to the connection too. */
-static bool is_named(const struct http_header *headers, size_t count, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *at = headers[i].value;
-
-		if (strcasecmp(headers[i].name, "Connection") != 0)
-			continue;
-		while (*at) {
-			at += strspn(at, ", \t");
-			if (strncasecmp(at, name, len) == 0 && strchr(", \t", at[len]))
-				return true;
-			at += strcspn(at, ", \t");
-		}
-	}
-	return false;
-}
-
-/* What a request to another host is made of. */
-struct outgoing {
-	const char *headers[HTTP_MAX_HEADERS + OWN_HEADERS + 1][2]; /* ends with NULLs */
-	size_t n_headers;
-	char *forwarded_for;
-	char proof[PROOF_HEADER_SIZE];
-	char host[sizeof(((struct peer *)NULL)->name) + sizeof(":8080")];
-};
-
-static void add(struct outgoing *outgoing, const char *name, const char *value)
-{
-	outgoing->headers[outgoing->n_headers][0] = name;
-	outgoing->headers[outgoing->n_headers++][1] = value;
-}
-
-/* Every client's address that this request has come by, ours last. */
-static char *list_clients(const struct http_request *request)
-{
-	char *list = NULL;
-
-	for (size_t i = 0; i < request->n_headers; i++) {
-		if (strcasecmp(request->headers[i].name, FORWARDED_FOR) != 0)
-			continue;
-		cleanup_free char *before = list;
-		list = xasprintf("%s%s, ", before ? before : "", request->headers[i].value);
-	}
-	if (!list)
-		return xstrdup(request->client);
-	cleanup_free char *before = list;
-	return xasprintf("%s%s", before, request->client);
-}
-
-static void make_headers(struct outgoing *outgoing, const struct http_request *request)
-{
-	for (size_t i = 0; i < request->n_headers; i++) {
-		const struct http_header *header = &request->headers[i];
-
-		if (!is_one_of(header->name, hop_by_hop) && !is_one_of(header->name, not_sent_on) &&
-			!is_named(request->headers, request->n_headers, header->name))
-			add(outgoing, header->name, header->value);
-	}
-	outgoing->forwarded_for = list_clients(request);
-	add(outgoing, FORWARDED_FOR, outgoing->forwarded_for);
-	add(outgoing, "X-Request-Id", request->id);
-	add(outgoing, LOOP_HEADER, "1");
-}
-
-/* The server keeps no copy of a type: one of those that hosts use. */
-static const char *known_type(const char *type)
-{
-	static const char *const types[] = {"application/json", "application/problem+json",
-		"application/xml", "application/yaml", "text/plain; charset=utf-8", "text/plain"};
-
-	for (size_t i = 0; type && i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcasecmp(type, types[i]) == 0)
-			return types[i];
-	return "application/octet-stream";
-}
-
-/* Status, headers and body, which is taken over. */
-static void pass_back(struct http_exchange *exchange, struct http_response *response)
-{
-	const struct http_header *headers = exchange->response_headers;
-	size_t count = exchange->n_response_headers;
-
-	response->status = exchange->status;
-	response->type = known_type(http_exchange_header(exchange, "Content-Type"));
-	for (size_t i = 0; i < count; i++)
-		if (!is_one_of(headers[i].name, hop_by_hop) &&
-			!is_one_of(headers[i].name, not_passed_back) &&
-			!is_named(headers, count, headers[i].name))
-			http_response_header(response, headers[i].name, headers[i].value);
-	if (exchange->response_len)
-		response->body = http_body_new(steal(&exchange->response), exchange->response_len);
-}
-
 /* ---- one exchange ---- */
+
+/* Completes it with what the peer wants to see: a proof, or the name of an old one. */
+static void address(struct forward *forward, const struct peer *peer, struct forward_head *head,
+	struct http_exchange *exchange)
+{
+	if (peer->old) {
+		/* They are used to names. */
+		snprintf(head->host, sizeof(head->host), "%s:8080", peer->name);
+		exchange->host = head->host;
+	} else {
+		proof_make(forward->proof, peer->uuid,
+			&(struct proof_request){exchange->method, exchange->target, exchange->body,
+				exchange->body_len},
+			head->proof);
+		forward_head_add(head, PROOF_HEADER, head->proof);
+	}
+	exchange->headers = (const char *const(*)[2])head->headers;
+}
 
 /*
  * The exchange, with a proof and its answer's where the peer is not old. ERR_FORWARD when the
  * answer is not proven: then it is no answer of a host of this cluster.
  */
 static int exchange_proven(struct forward *forward, const struct peer *peer,
-	struct outgoing *outgoing, struct http_exchange *exchange, struct error *err)
+	struct forward_head *head, struct http_exchange *exchange, struct error *err)
 {
-	if (peer->old) {
-		/* They are used to names. */
-		snprintf(outgoing->host, sizeof(outgoing->host), "%s:8080", peer->name);
-		exchange->host = outgoing->host;
-	} else {
-		proof_make(forward->proof, peer->uuid,
-			&(struct proof_request){exchange->method, exchange->target, exchange->body,
-				exchange->body_len},
-			outgoing->proof);
-		add(outgoing, PROOF_HEADER, outgoing->proof);
-	}
-	exchange->headers = (const char *const(*)[2])outgoing->headers;
+	address(forward, peer, head, exchange);
 	exchange->connect_timeout_ms = CONNECT_MS;
 	exchange->max_response = FORWARD_MAX_ANSWER;
 	if (http_pool_exchange(forward->pool, peer->server, exchange, err) < 0)
 		return -1;
-	if (peer->old || proof_check_answer(forward->proof, outgoing->proof, exchange->status,
+	if (peer->old || proof_check_answer(forward->proof, head->proof, exchange->status,
 				 exchange->response, exchange->response_len,
 				 http_exchange_header(exchange, PROOF_ANSWER_HEADER)))
 		return 0;
@@ -232,14 +121,14 @@ static int exchange_proven(struct forward *forward, const struct peer *peer,
 
 int forward_probe(struct forward *forward, const struct peer *peer, struct error *err)
 {
-	struct outgoing outgoing = {0};
+	cleanup_forward_head struct forward_head head = {0};
 	struct http_exchange exchange = {
 		.method = "GET", .target = "/healthz", .timeout_ms = PROBE_MS};
 
 	if (!forward->proof)
 		return error_set(err, ERR_UNAVAILABLE, "this host has no key of the cluster");
-	add(&outgoing, LOOP_HEADER, "1");
-	int result = exchange_proven(forward, peer, &outgoing, &exchange, err);
+	forward_head_add(&head, FORWARD_LOOP_HEADER, "1");
+	int result = exchange_proven(forward, peer, &head, &exchange, err);
 	http_exchange_clear(&exchange);
 	return result;
 }
@@ -248,7 +137,7 @@ int forward_probe(struct forward *forward, const struct peer *peer, struct error
 static char *ask(struct forward *forward, const char *host, struct http_exchange *exchange,
 	size_t *len, struct error *err)
 {
-	struct outgoing outgoing = {0};
+	cleanup_forward_head struct forward_head head = {0};
 	struct peer peer;
 	char *body = NULL;
 
@@ -256,8 +145,8 @@ static char *ask(struct forward *forward, const char *host, struct http_exchange
 		error_set(err, ERR_UNAVAILABLE, "host %s has not proven itself", host);
 		return NULL;
 	}
-	add(&outgoing, LOOP_HEADER, "1");
-	if (exchange_proven(forward, &peer, &outgoing, exchange, err) == 0) {
+	forward_head_add(&head, FORWARD_LOOP_HEADER, "1");
+	if (exchange_proven(forward, &peer, &head, exchange, err) == 0) {
 		if (exchange->status == 200) {
 			*len = exchange->response_len;
 			body = steal(&exchange->response);
@@ -316,8 +205,8 @@ static int check_target(struct call *call, const char *host, struct peer *peer, 
 	struct forward *forward = call->daemon->forward;
 	bool known = forward && peers_find(forward->peers, host, peer);
 
-	bool came_by =
-		call->peer[0] || !str_is_empty(http_request_header(call->request, LOOP_HEADER));
+	bool came_by = call->peer[0] ||
+		       !str_is_empty(http_request_header(call->request, FORWARD_LOOP_HEADER));
 
 	if (!came_by && known && peers_is_believed(forward->peers, host))
 		return 0;
@@ -404,7 +293,7 @@ static int send_on(struct call *call, const struct peer *peer, struct http_excha
 {
 	struct forward *forward = call->daemon->forward;
 	bool is_short = !(call->route->flags & ROUTE_LONG);
-	struct outgoing outgoing = {0};
+	cleanup_forward_head struct forward_head head = {0};
 	struct error cause = {0};
 
 	if (is_short && !peers_enter(forward->peers, peer->uuid)) {
@@ -412,9 +301,8 @@ static int send_on(struct call *call, const struct peer *peer, struct http_excha
 		return error_set(err, ERR_UNAVAILABLE,
 			"host %s does not answer: others wait for it already", call->failed);
 	}
-	make_headers(&outgoing, call->request);
-	int result = exchange_proven(forward, peer, &outgoing, exchange, &cause);
-	free(outgoing.forwarded_for);
+	forward_head_copy(&head, call->request);
+	int result = exchange_proven(forward, peer, &head, exchange, &cause);
 	if (is_short)
 		peers_leave(forward->peers, peer->uuid, result == 0);
 	if (result == 0)
@@ -425,6 +313,64 @@ static int send_on(struct call *call, const struct peer *peer, struct http_excha
 	return cause.hint[0] ? error_hint(err, "%s", cause.hint) : -1;
 }
 
+/* ---- the short cut, without a thread that waits (http/relay.h) ---- */
+
+struct relayed {
+	struct forward *forward;
+	char proof[PROOF_HEADER_SIZE];
+};
+
+static bool take_reply(
+	void *context, struct http_exchange *exchange, struct http_response *response)
+{
+	const struct relayed *relayed = context;
+
+	if (!proof_check_answer(relayed->forward->proof, relayed->proof, exchange->status,
+		    exchange->response, exchange->response_len,
+		    http_exchange_header(exchange, PROOF_ANSWER_HEADER)))
+		return false;
+	forward_pass_back(exchange, response);
+	return true;
+}
+
+/* For what the other host answers from memory. */
+static bool is_relayable(const struct call *call, const struct peer *peer)
+{
+	return call->request->exchange && call->route->flags & ROUTE_FAST &&
+	       !(call->route->flags & ROUTE_CHANGE) && !peer->old;
+}
+
+/* True when the request has left, and is not ours any more. */
+static bool relay(struct call *call, const struct peer *peer, struct http_exchange *exchange)
+{
+	struct forward *forward = call->daemon->forward;
+	cleanup_forward_head struct forward_head head = {0};
+
+	if (!is_relayable(call, peer) || !http_relay_is_open(call->request, peer->server))
+		return false;
+	forward_head_copy(&head, call->request);
+	address(forward, peer, &head, exchange);
+	cleanup_free struct relayed *relayed = xmalloc(sizeof(*relayed));
+	relayed->forward = forward;
+	memcpy(relayed->proof, head.proof, sizeof(relayed->proof));
+	bool sent = http_relay_send(call->request,
+		&(struct http_relay_call){peer->server, exchange, take_reply, relayed},
+		call->response);
+	if (sent)
+		relayed = NULL;
+	return sent;
+}
+
+/* The next one can take the short cut, on the connection that this one has found or opened. */
+static void open_relay(const struct call *call, const struct peer *peer)
+{
+	if (!is_relayable(call, peer) || http_relay_is_open(call->request, peer->server))
+		return;
+	int fd = http_pool_take(call->daemon->forward->pool, peer->server);
+	if (fd >= 0)
+		http_relay_lend(call->request, peer->server, fd);
+}
+
 int forward_call(struct call *call, const char *host, struct error *err)
 {
 	struct http_exchange exchange;
@@ -433,10 +379,16 @@ int forward_call(struct call *call, const char *host, struct error *err)
 	if (check_target(call, host, &peer, err) < 0)
 		return -1;
 	make_exchange(call, &exchange);
+	if (!call->request->may_wait) {
+		if (!relay(call, &peer, &exchange))
+			call->response->fate = HTTP_AGAIN;
+		return 0;
+	}
 	int result = send_on(call, &peer, &exchange, err);
 	if (result == 0) {
 		note_operation(call->daemon->forward, &exchange, host);
-		pass_back(&exchange, call->response);
+		forward_pass_back(&exchange, call->response);
+		open_relay(call, &peer);
 	}
 	http_exchange_clear(&exchange);
 	return result;

@@ -11,6 +11,7 @@
 #include "http/problem.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -102,6 +103,25 @@ static bool finish_exchange(struct worker *worker, struct connection *connection
 	return true;
 }
 
+/* Whether a whole head of another request is there already, whose answer may go with this one. */
+static bool has_next(const struct connection *connection)
+{
+	const struct exchange *exchange = connection->exchange;
+	size_t scanned = 0;
+
+	return !connection->close && exchange->input_len > exchange->head_len &&
+	       http_head_length(exchange->input + exchange->head_len,
+		       exchange->input_len - exchange->head_len, &scanned);
+}
+
+/* What the kernel holds back leaves now. */
+static void uncork(struct connection *connection)
+{
+	if (connection->corked)
+		setsockopt(connection->source.fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	connection->corked = false;
+}
+
 /* An answer has left completely. */
 static enum step after_answer(struct http_server *server, struct connection *connection)
 {
@@ -132,6 +152,7 @@ static enum step answer(
 
 	if (response->close || atomic_load(&server->stopping))
 		connection->close = true;
+	connection->corked = has_next(connection);
 	sent = send_response(worker, connection, response);
 	atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
 	if (server->config.on_done)
@@ -173,6 +194,19 @@ static enum step refuse_with(struct worker *worker, struct connection *connectio
 	return refuse(worker, connection, status, &err);
 }
 
+static enum step run_handler(struct worker *worker, struct connection *connection);
+
+/* For a handler that has to wait and was called where it must not. */
+static enum step try_again(struct worker *worker, struct connection *connection)
+{
+	if (worker->holds != HTTP_FAST)
+		return refuse_with(
+			worker, connection, 500, ERR_INTERNAL, "the handler does not want to wait");
+	uncork(connection);
+	return slow_enter(worker, connection, HTTP_REMOTE) ? run_handler(worker, connection)
+							   : STEP_LEFT;
+}
+
 static enum step run_handler(struct worker *worker, struct connection *connection)
 {
 	const struct http_server_config *config = &worker->server->config;
@@ -180,14 +214,24 @@ static enum step run_handler(struct worker *worker, struct connection *connectio
 	struct http_request *request = &exchange->request;
 	struct http_response response = {0};
 
+	exchange->connection = connection;
+	exchange->worker = worker;
+	request->exchange = exchange;
+	request->may_wait = worker->holds != HTTP_FAST;
 	request->body = exchange->body ? exchange->body : "";
 	request->body_len = exchange->body_len;
 	log_set_context(request->id, request->client);
-	if (worker->holds != HTTP_FAST)
+	if (request->may_wait) {
+		uncork(connection);
 		reception_give_back(worker);
+	}
 	atomic_store(&worker->in_handler, true);
 	config->handle(config->context, request, &response);
 	atomic_store(&worker->in_handler, false);
+	if (response.fate == HTTP_LATER) /* somebody may be answering it by now */
+		return STEP_LEFT;
+	if (response.fate == HTTP_AGAIN)
+		return try_again(worker, connection);
 	return answer(worker, connection, &response);
 }
 
@@ -198,8 +242,11 @@ static enum step dispatch(struct worker *worker, struct connection *connection)
 	enum http_class class =
 		config->classify ? config->classify(config->context, request) : HTTP_FAST;
 
-	if (class != HTTP_FAST && !slow_enter(worker, connection, class))
-		return STEP_LEFT;
+	if (class != HTTP_FAST) {
+		uncork(connection);
+		if (!slow_enter(worker, connection, class))
+			return STEP_LEFT;
+	}
 	return run_handler(worker, connection);
 }
 
@@ -334,6 +381,9 @@ static enum step read_head(struct worker *worker, struct connection *connection)
 	size_t len;
 	int got;
 
+	if (is_new && connection->is_peer) /* hosts send many at once (relay.h) */
+		grow_input(exchange);
+
 	connection->exchange = exchange;
 	got = receive_head(connection);
 	if (got < 0)
@@ -393,11 +443,40 @@ static enum step take_step(struct worker *worker, struct connection *connection)
 		return read_body(worker, connection);
 	case PHASE_QUEUED:
 		return run_handler(worker, connection);
+	case PHASE_AGAIN:
+		return try_again(worker, connection);
 	case PHASE_WRITE:
 		return write_rest(worker, connection);
 	default:
 		return drain(connection);
 	}
+}
+
+/* Nobody owns it from here on. */
+static void await(const struct http_server *server, struct connection *connection, uint32_t events)
+{
+	pthread_mutex_lock(&connection->lock);
+	connection->events = events;
+	connection->waiting = true;
+	reception_arm(server, &connection->source, events);
+	pthread_mutex_unlock(&connection->lock);
+}
+
+static void leave(struct worker *worker, struct connection *connection, enum step step)
+{
+	if (step == STEP_LEFT)
+		return;
+	if (step == STEP_CLOSE) {
+		connection_close(worker->server, connection);
+		return;
+	}
+	if (step == STEP_READ)
+		uncork(connection);
+	/* A writable socket is an event at once: for a request that is there already. */
+	await(worker->server, connection,
+		step == STEP_WRITE ? EPOLLOUT
+		: step == STEP_ON  ? EPOLLIN | EPOLLOUT
+				   : EPOLLIN);
 }
 
 void connection_work(struct worker *worker, struct connection *connection)
@@ -408,17 +487,25 @@ void connection_work(struct worker *worker, struct connection *connection)
 	do
 		step = take_step(worker, connection);
 	while (step == STEP_ON);
-	if (step == STEP_LEFT)
-		return;
-	if (step == STEP_CLOSE) {
-		connection_close(worker->server, connection);
-		return;
-	}
-	pthread_mutex_lock(&connection->lock);
-	connection->events = step == STEP_WRITE ? EPOLLOUT : EPOLLIN;
-	connection->waiting = true;
-	reception_arm(worker->server, &connection->source, connection->events);
-	pthread_mutex_unlock(&connection->lock);
+	leave(worker, connection, step);
+}
+
+void connection_lend(struct connection *connection)
+{
+	uncork(connection);
+	connection->phase = PHASE_LENT;
+}
+
+void connection_answer(
+	struct worker *worker, struct connection *connection, struct http_response *response)
+{
+	leave(worker, connection, answer(worker, connection, response));
+}
+
+void connection_again(const struct http_server *server, struct connection *connection)
+{
+	enter(connection, PHASE_AGAIN, server->config.transfer_ms);
+	await(server, connection, EPOLLOUT);
 }
 
 void connection_close(struct http_server *server, struct connection *connection)

@@ -266,6 +266,7 @@ void *housekeeping_run(void *argument)
 
 		pthread_mutex_unlock(&server->lock);
 		expire(server);
+		relay_expire(server);
 		relieve_pollers(server);
 		return_memory(server, &peak);
 		if (!atomic_load(&server->stopping))

@@ -48,7 +48,9 @@ struct http_request {
 	size_t body_len;
 	const char *client; /* address of the peer, without port */
 	bool client_is_peer;
-	char id[24]; /* of this request, in logs and in X-Request-Id */
+	bool may_wait;             /* the handler has a place of its own, and may block */
+	struct exchange *exchange; /* the server's, for relay.h; NULL: no server called */
+	char id[24];               /* of this request, in logs and in X-Request-Id */
 };
 
 /*

@@ -40,6 +40,7 @@ void reception_cede(struct worker *worker)
 
 void reception_give_back(struct worker *worker)
 {
+	relay_flush(worker);
 	reception_cede(worker);
 	while (worker->event + 1 < worker->n_events) {
 		struct source *source = worker->events[++worker->event].data.ptr;
@@ -47,6 +48,8 @@ void reception_give_back(struct worker *worker)
 
 		if (source->kind == SOURCE_LISTENER)
 			reception_arm(worker->server, source, EPOLLIN);
+		if (source->kind == SOURCE_CHANNEL)
+			relay_give_back(worker->server, source);
 		if (source->kind != SOURCE_CONNECTION)
 			continue;
 		pthread_mutex_lock(&connection->lock);
@@ -63,6 +66,10 @@ static void handle_event(struct worker *worker, struct source *source)
 
 	if (source->kind == SOURCE_LISTENER) {
 		listener_accept(server, (struct listener *)source);
+		return;
+	}
+	if (source->kind == SOURCE_CHANNEL) {
+		relay_work(worker, source);
 		return;
 	}
 	connection = (struct connection *)source;
@@ -91,6 +98,7 @@ void *reception_run(void *argument)
 		atomic_store(&worker->busy_since, clock_ms());
 		for (worker->event = 0; worker->event < worker->n_events; worker->event++)
 			handle_event(worker, worker->events[worker->event].data.ptr);
+		relay_flush(worker);
 	}
 	free(worker->spare);
 	pthread_mutex_lock(&server->lock);

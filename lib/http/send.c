@@ -104,7 +104,8 @@ static size_t make_head(struct worker *worker, const struct connection *connecti
 static ssize_t send_some(const struct connection *connection, struct iovec *parts, size_t count)
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-	ssize_t sent = sendmsg(connection->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	int more = connection->corked ? MSG_MORE : 0;
+	ssize_t sent = sendmsg(connection->source.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT | more);
 
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;

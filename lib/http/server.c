@@ -68,6 +68,7 @@ static struct http_server *server_new(const struct http_server_config *config)
 	set_defaults(&server->config);
 	server->config.listen = NULL; /* the caller's; opened at once */
 	pthread_mutex_init(&server->lock, NULL);
+	pthread_mutex_init(&server->channels_lock, NULL);
 	pthread_cond_init(&server->changed, NULL);
 	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 		random = (unsigned)clock_us();
@@ -92,6 +93,7 @@ static void close_listeners(struct http_server *server)
 static void server_free(struct http_server *server)
 {
 	close_listeners(server);
+	relay_free(server);
 	while (server->unused) {
 		struct connection *next = server->unused->next;
 
@@ -105,6 +107,7 @@ static void server_free(struct http_server *server)
 		close(server->wake.fd);
 	sem_destroy(&server->pollers);
 	pthread_cond_destroy(&server->changed);
+	pthread_mutex_destroy(&server->channels_lock);
 	pthread_mutex_destroy(&server->lock);
 	free(server->listeners);
 	free(server->workers);

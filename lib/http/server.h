@@ -31,6 +31,13 @@ void http_body_unref(struct http_body *body); /* NULL is fine */
 const char *http_body_data(const struct http_body *body);
 size_t http_body_len(const struct http_body *body);
 
+/*
+ * How a handler ends. HTTP_LATER: http_relay_send() took the request over. HTTP_AGAIN: it was
+ * called as HTTP_FAST and would have to wait: it is called again, as HTTP_REMOTE, with may_wait
+ * set.
+ */
+enum http_fate { HTTP_ANSWERED, HTTP_LATER, HTTP_AGAIN };
+
 /* What a handler fills. Always sent with Content-Length, never chunked, never compressed. */
 struct http_response {
 	int status;             /* 200 unless set */
@@ -39,6 +46,7 @@ struct http_response {
 	char *headers; /* owned; further "Name: value\r\n" lines, see http_response_header; NULL:
 			  none */
 	bool close;    /* close the connection after it */
+	enum http_fate fate;
 };
 
 /* Adds a header; bytes that would break out of it (CR, LF, NUL) are dropped. */

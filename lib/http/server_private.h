@@ -8,7 +8,8 @@
  * freed while the server lives, so an event that comes late finds one that is not waiting, or wakes
  * another for nothing.
  *
- * Lock order: server->lock, then connection->lock. Neither is held in a handler.
+ * Lock order: server->lock, then connection->lock; those of relay.c, which are held for memory work
+ * and calls that do not wait, before connection->lock. None is held in a handler.
  */
 #ifndef HTTP_SERVER_PRIVATE_H
 #define HTTP_SERVER_PRIVATE_H
@@ -27,7 +28,7 @@
 #define FIRST_INPUT   2048 /* bytes; heads longer than most move to a larger buffer */
 
 /* What an epoll event points to. */
-enum source_kind { SOURCE_WAKE, SOURCE_LISTENER, SOURCE_CONNECTION };
+enum source_kind { SOURCE_WAKE, SOURCE_LISTENER, SOURCE_CONNECTION, SOURCE_CHANNEL };
 struct source {
 	enum source_kind kind;
 	int fd;
@@ -44,6 +45,8 @@ enum phase {
 	PHASE_HEAD, /* part of a header section is there */
 	PHASE_BODY,
 	PHASE_QUEUED, /* complete and slow, in server->queue */
+	PHASE_LENT,   /* complete, and the relay's, which sends it on and answers it */
+	PHASE_AGAIN,  /* back from there without an answer */
 	PHASE_WRITE,  /* the rest of an answer waits for the client to read */
 	PHASE_DRAIN, /* the last answer is out; reads on until the client closes, so that it gets it
 		      */
@@ -52,6 +55,8 @@ enum phase {
 /* A request being received and answered. Made at its first byte, gone with its answer. */
 struct exchange {
 	struct http_request request;
+	struct connection *connection; /* both for the handler that has the request */
+	struct worker *worker;
 	struct http_chunks chunks;
 	char *input; /* the head, then what came behind it */
 	size_t input_len;
@@ -80,6 +85,7 @@ struct connection {
 	uint32_t events;
 	enum phase phase;
 	bool close;       /* after this answer */
+	bool corked;      /* the kernel holds answers back for the next one: connection_uncork() */
 	bool may_receive; /* one receive per event for heads, so that nobody keeps a worker */
 	bool is_peer;
 	bool has_served;
@@ -109,6 +115,7 @@ struct worker {
 	int n_events;
 	int event;              /* the one being worked on */
 	struct exchange *spare; /* saves an allocation per request */
+	struct channel *unsent; /* of the relay: to be sent at the end of this turn */
 	int64_t date_second;
 	char date[40];
 };
@@ -140,6 +147,8 @@ struct http_server {
 	unsigned n_queued;
 	unsigned running[HTTP_REMOTE + 1]; /* by class; fast ones are not counted */
 	unsigned addresses[ADDRESS_TABLE];
+	pthread_mutex_t channels_lock; /* of the list, before a channel's lock */
+	struct channel *channels;      /* relay.c */
 };
 
 /* Monotonic; the first is coarse (a few ms) and cheap. */
@@ -165,6 +174,26 @@ void connection_work(struct worker *worker, struct connection *connection);
 void connection_close(struct http_server *server, struct connection *connection);
 /* Frees the exchange, or keeps it as the worker's (may be NULL) spare. */
 void exchange_free(struct worker *worker, struct exchange *exchange);
+
+/* Answers the request that was lent, with a response that it takes over. */
+void connection_answer(
+	struct worker *worker, struct connection *connection, struct http_response *response);
+/* Has the handler called again for the request that was lent, on whatever worker is free. */
+void connection_again(const struct http_server *server, struct connection *connection);
+/* In a handler: the connection is somebody else's until one of these two is called. */
+void connection_lend(struct connection *connection);
+
+/* relay.c */
+/* Goes on with a channel that has an event. */
+void relay_work(struct worker *worker, struct source *source);
+/* Leaves such an event to another worker. */
+void relay_give_back(const struct http_server *server, struct source *source);
+/* Sends what handlers on this worker have left to be sent. */
+void relay_flush(struct worker *worker);
+/* Ends channels on which a request has waited for too long. */
+void relay_expire(struct http_server *server);
+/* Closes and frees them all; no thread works any more. */
+void relay_free(struct http_server *server);
 
 /* body.c */
 enum body_result {

@@ -80,7 +80,7 @@ struct raw_answer {
 /* The value of a header, cut at its line end; NULL when there is none. */
 static inline const char *raw_header(const struct raw_answer *answer, const char *name)
 {
-	static char value[512];
+	static _Thread_local char value[512];
 	size_t len = strlen(name);
 
 	for (const char *line = strstr(answer->head, "\r\n"); line; line = strstr(line, "\r\n")) {

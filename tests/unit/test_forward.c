@@ -198,6 +198,7 @@ static struct answer ask(
 		.body_len = body ? strlen(body) : 0,
 		.client = "192.0.2.7",
 		.id = "request-1",
+		.may_wait = true,
 	};
 	struct http_response response = {.status = 200, .type = "application/json"};
 
@@ -489,14 +490,79 @@ static void test_posts_of_our_own(void **state)
 	assert_string_equal(err.hint, "less");
 }
 
+static struct http_server *start_here(void)
+{
+	struct http_server_config config = {.listen = (const char *const[]){"127.0.0.1:0", NULL},
+		.threads = 2,
+		.classify = routes_classify,
+		.handle = routes_handle,
+		.context = &here};
+	struct http_server *server = http_server_start(&config, &(struct error){0});
+
+	assert_non_null(server);
+	return server;
+}
+
+static struct raw_answer ask_server(struct http_server *server)
+{
+	int fd = raw_connect(http_server_address(server, 0), 0);
+
+	raw_send(fd, "GET /hosts/virt2 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n");
+	struct raw_answer answer = raw_read(fd, false);
+	close(fd);
+	return answer;
+}
+
+static void *ask_short(void *server)
+{
+	struct raw_answer answer = ask_server(server);
+
+	assert_int_equal(answer.status, 200);
+	assert_has(answer.body, "GET /hosts/virt2 from " OWN_UUID "\n");
+	assert_has(answer.body, "X-Forwarded-For: 127.0.0.1\n");
+	assert_null(raw_header(&answer, PROOF_ANSWER_HEADER));
+	assert_string_equal(raw_header(&answer, "ETag"), "\"7\"");
+	free(answer.body);
+	return NULL;
+}
+
+/* What the other host answers from memory keeps no thread here; what it does not prove counts for
+ * nothing there either, and says so the ordinary way. */
+static void test_the_short_cut(void **state)
+{
+	struct http_server *server = start_here();
+	struct raw_answer answer;
+	pthread_t threads[3];
+
+	(void)state;
+	join(true);
+	ask_short(server); /* the first one opens it */
+	ask_short(server);
+	atomic_store(&is_silent, true);
+	/* More than this server's threads. */
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_short, server), 0);
+	WAIT_FOR(atomic_load(&held) == 1); /* behind which the others wait their turn */
+	atomic_store(&is_silent, false);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	atomic_store(&signs_nothing, true);
+	answer = ask_server(server);
+	assert_int_equal(answer.status, 502);
+	assert_has(answer.body, "without proof");
+	free(answer.body);
+	atomic_store(&signs_nothing, false);
+	assert_int_equal(http_server_stop(server, 1000), 0);
+}
+
 static void test_classes(void **state)
 {
 	static const struct {
 		const char *method, *target;
 		enum http_class class;
-	} rows[] = {{"GET", "/vms/far", HTTP_REMOTE}, {"GET", "/vms/far/runstate", HTTP_FAST},
+	} rows[] = {{"GET", "/vms/far", HTTP_FAST}, {"GET", "/vms/far/runstate", HTTP_FAST},
 		{"GET", "/vms/far/xml", HTTP_REMOTE}, {"DELETE", "/vms/far", HTTP_LONG},
-		{"GET", "/hosts/virt2", HTTP_REMOTE}, {"GET", "/hosts/virt1", HTTP_FAST},
+		{"GET", "/hosts/virt2", HTTP_FAST}, {"GET", "/hosts/virt1", HTTP_FAST},
 		{"GET", "/vms/none", HTTP_FAST}};
 
 	(void)state;
@@ -523,6 +589,7 @@ int main(void)
 		TEST(test_a_host_that_is_gone),
 		TEST(test_a_host_that_hangs_holds_two),
 		TEST(test_posts_of_our_own),
+		TEST(test_the_short_cut),
 		TEST(test_classes),
 	};
 
