@@ -91,8 +91,8 @@ static int measure(struct hypervisor *hypervisor, struct error *err)
 	}
 	libvirt.virConnectClose(connection);
 	for (int k = 0; k < SPENT_COUNT; k++)
-		printf("%zu_domains,_%s_(bare_call) %.2f ms %.2f\n", domains,
-			spent_names[k], median(ours[k]), median(bare[k]));
+		printf("%zu_domains,_%s_(bare_call) %.2f ms %.2f\n", domains, spent_names[k],
+			median(ours[k]), median(bare[k]));
 	return 0;
 }
 
