@@ -103,13 +103,7 @@ bench_storage() {
 
 bench_disks() {
 	state=$work/store
-	mkdir -p "$work/bin"
-	cat >"$work/bin/qemu-img" <<-EOF
-		#!/bin/bash
-		[ ! -e $work/slow ] || { touch $work/slow.started; exec sleep 1000; }
-		exec $(command -v qemu-img) "\$@"
-	EOF
-	chmod 755 "$work/bin/qemu-img"
+	slow_qemu_img
 	daemon_start || return 1
 	bench_provisioning
 	daemon_stop TERM

@@ -27,6 +27,17 @@ cluster_domains() { # host count
 	echo '</node>'
 }
 
+# A VM of VirtX's own, which can be paused, besides a host's first COUNT domains. Its definition stays in NAME.json.
+cluster_own() { # host count number name
+	definition "$4" 64 "$(disk /vms/ds/x.raw 0 0 0 0 0)" >"$work/$4.json"
+	{
+		cluster_domains "$1" "$2" | sed '$d'
+		"$VIRTX" create vm "$work/$4.json" --print-xml --uuid "$(cluster_uuid "$1" "$3")" |
+			sed 's|<domain type="kvm"|<domain type="test"|; s| firmware="bios"||; s|/vms/ds|'"$cluster_vms"'/ds|'
+		echo '</node>'
+	} >"$work/virt$1.xml"
+}
+
 # Starts agent and daemon number N (1 is whom the others join).
 cluster_host_start() { # number [virtxd option...]
 	local n=$1 name=virt$1
@@ -85,4 +96,9 @@ on() { server=${host_server[virt$1]}; }
 # UUIDs of hosts or VMs that a host lists, in order.
 listed() { # number hosts|vms
 	curl -s "http://${host_server[virt$1]}/$2" | jq -r '.items[].uuid' | sort | tr '\n' ' '
+}
+# Whether the first three hosts are listed, and so many VMs.
+cluster_lists() { # number VMs
+	[ "$(listed "$1" hosts)" = "$(for h in 1 2 3; do cluster_uuid $h 0 && echo; done | sort | tr '\n' ' ')" ] &&
+		[ "$(listed "$1" vms | wc -w)" = "$2" ]
 }

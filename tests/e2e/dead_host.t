@@ -7,14 +7,7 @@
 [ "$(id -u)" -eq 0 ] || skip_all "needs root: namespaces and the system's libvirt"
 need_guests
 
-# A qemu-img that does not end while the file slow is there.
-mkdir -p "$work/bin"
-cat >"$work/bin/qemu-img" <<EOF2
-#!/bin/bash
-[ ! -e $work/slow ] || { touch $work/slow.started; exec sleep 1000; }
-exec $(command -v qemu-img) "\$@"
-EOF2
-chmod 755 "$work/bin/qemu-img"
+slow_qemu_img
 
 client() { # words...: on virt1
 	output=$(run_on virt1 env VIRTX_API_SERVER="$(host_api virt1)" "$VIRTX" "$@" 2>"$work/client.err")

@@ -6,21 +6,13 @@
 . tests/e2e/cluster.sh
 
 own=$(cluster_uuid 2 9)
-definition own 64 "$(disk /vms/ds/x.raw 0 0 0 0 0)" >"$work/own.json"
-{
-	cluster_domains 2 1 | sed '$d'
-	"$VIRTX" create vm "$work/own.json" --print-xml --uuid "$own" |
-		sed 's|<domain type="kvm"|<domain type="test"|; s| firmware="bios"||; s|/vms/ds|'"$cluster_vms"'/ds|'
-	echo '</node>'
-} >"$work/virt2.xml"
+cluster_own 2 1 9 own
 mark=$cluster_vms/xml/$(cluster_uuid 2 0)/drain
 new=$(sed "s:/vms/ds:$cluster_vms/ds:" "$work/own.json" | jq -c '{vmdef: ., host: "virt2"}')
 
 must "three hosts" cluster_up 3
-all_hosts=$(for h in 1 2 3; do cluster_uuid $h 0 && echo; done | sort | tr '\n' ' ')
-lists_all() { [ "$(listed "$1" hosts)" = "$all_hosts" ] && [ "$(listed "$1" vms | wc -w)" = 8 ]; }
 for n in 1 2 3; do
-	must "virt$n lists all" wait_for 30 lists_all $n
+	must "virt$n lists all" wait_for 30 cluster_lists $n 8
 done
 drained() { curl -s "http://${host_server[virt$1]}/hosts?name=virt2" | jq .items[0].fields.drained; }
 is_drained() { [ "$(drained "$1")" = "$2" ]; }

@@ -13,13 +13,7 @@ all_vms=$(for h in 1 2 3; do for v in 1 2 3; do cluster_uuid $h $v && echo; done
 
 # A VM of VirtX's own among those of the second host, which can be paused.
 own=$(cluster_uuid 2 3)
-definition own 64 "$(disk /vms/ds/x.raw 0 0 0 0 0)" >"$work/own.json"
-{
-	cluster_domains 2 2 | sed '$d'
-	"$VIRTX" create vm "$work/own.json" --print-xml --uuid "$own" |
-		sed 's|<domain type="kvm"|<domain type="test"|; s| firmware="bios"||; s|/vms/ds|'"$cluster_vms"'/ds|'
-	echo '</node>'
-} >"$work/virt2.xml"
+cluster_own 2 2 3 own
 
 must "three hosts" cluster_up 3
 key=$cluster_vms/.virtx-key

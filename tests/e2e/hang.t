@@ -9,14 +9,7 @@
 need_guests
 bound=40 # s, for every change; a start that libvirt waits for: two minutes more
 
-# A qemu-img that does not end while the file slow is there.
-mkdir -p "$work/bin"
-cat >"$work/bin/qemu-img" <<EOF
-#!/bin/bash
-[ ! -e $work/slow ] || { touch $work/slow.started; exec sleep 1000; }
-exec $(command -v qemu-img) "\$@"
-EOF
-chmod 755 "$work/bin/qemu-img"
+slow_qemu_img
 
 must "namespaces" host_make virt1
 must "sanlock" sanlock_start virt1

@@ -137,6 +137,17 @@ need_guests() {
 	flock "$GUEST_CACHE" tests/guest/make-guest "$GUEST_CACHE" || exit 1
 }
 
+# A qemu-img in $work/bin that does not end while the file slow is there; it makes slow.started.
+slow_qemu_img() {
+	mkdir -p "$work/bin"
+	cat >"$work/bin/qemu-img" <<-EOF
+		#!/bin/bash
+		[ ! -e $work/slow ] || { touch $work/slow.started; exec sleep 1000; }
+		exec $(command -v qemu-img) "\$@"
+	EOF
+	chmod 755 "$work/bin/qemu-img"
+}
+
 # A definition on standard output: NAME MEMORY OSDISK_JSON [DISKS_JSON] [jq filter for the rest]
 definition() {
 	jq -n --arg name "$1" --argjson memory "$2" --argjson osdisk "$3" --argjson disks "${4:-[]}" '{

@@ -6,21 +6,11 @@
 . tests/e2e/cluster.sh
 
 # A VM of VirtX's own on the first two hosts, which can be paused.
-for n in 1 2; do
-	definition "own$n" 64 "$(disk /vms/ds/x.raw 0 0 0 0 0)" >"$work/own.json"
-	{
-		cluster_domains $n 2 | sed '$d'
-		"$VIRTX" create vm "$work/own.json" --print-xml --uuid "$(cluster_uuid $n 9)" |
-			sed 's|<domain type="kvm"|<domain type="test"|; s| firmware="bios"||; s|/vms/ds|'"$cluster_vms"'/ds|'
-		echo '</node>'
-	} >"$work/virt$n.xml"
-done
+for n in 1 2; do cluster_own $n 2 9 own$n; done
 
 must "three hosts" cluster_up 3
-all_hosts=$(for h in 1 2 3; do cluster_uuid $h 0 && echo; done | sort | tr '\n' ' ')
-lists_all() { [ "$(listed "$1" hosts)" = "$all_hosts" ] && [ "$(listed "$1" vms | wc -w)" = 9 ]; }
 for n in 1 2 3; do
-	must "virt$n lists all" wait_for 30 lists_all $n
+	must "virt$n lists all" wait_for 30 cluster_lists $n 9
 done
 
 # An operation on each of two hosts, the second one through a third host.

@@ -8,14 +8,7 @@
 [ "$(id -u)" -eq 0 ] || skip_all "needs root: mount namespaces and the system's libvirt"
 need_guests
 
-# A qemu-img that does not end while the file slow is there.
-mkdir -p "$work/bin"
-cat >"$work/bin/qemu-img" <<EOF
-#!/bin/bash
-[ ! -e $work/slow ] || { touch $work/slow.started; exec sleep 1000; }
-exec $(command -v qemu-img) "\$@"
-EOF
-chmod 755 "$work/bin/qemu-img"
+slow_qemu_img
 
 for host in virt1 virt2; do
 	must "namespaces of $host" host_make "$host"
