@@ -128,35 +128,29 @@ case_source_daemon_later() { # the other host takes over what is its own meanwhi
 	closes settled_on "$to" "$moved"
 }
 
-case_target_guest() {
-	for pid in $(processes_in "$(host_network "$to")"); do
+guest_dies() { # host
+	for pid in $(processes_in "$(host_network "$1")"); do
 		[[ "$(readlink "/proc/$pid/exe")" != *qemu-system* ]] || kill -9 "$pid"
 	done
 	back
+}
+case_target_guest() {
+	guest_dies "$to"
 	closes settled_on "$from" "$failed"
 }
-
 case_source_guest() {
-	for pid in $(processes_in "$(host_network "$from")"); do
-		[[ "$(readlink "/proc/$pid/exe")" != *qemu-system* ]] || kill -9 "$pid"
-	done
-	back
+	guest_dies "$from"
 	closes off_on "$from" "$failed"
 }
 
-case_target_libvirt() {
-	host_libvirtd_kill "$to"
-	ok "$name: it starts again" libvirtd_on "$to" --listen
+libvirt_dies() { # host
+	host_libvirtd_kill "$1"
+	ok "$name: it starts again" libvirtd_on "$1" --listen
 	back
 	closes settled_on "$from" "$failed"
 }
-
-case_source_libvirt() {
-	host_libvirtd_kill "$from"
-	ok "$name: it starts again" libvirtd_on "$from" --listen
-	back
-	closes settled_on "$from" "$failed"
-}
+case_target_libvirt() { libvirt_dies "$to"; }
+case_source_libvirt() { libvirt_dies "$from"; }
 
 case_cable() {
 	host_cut "$to"
@@ -226,7 +220,7 @@ case_target_host_late() {
 	host_kill "$to"
 	ok "$name: power is back" host_up "$to"
 	back
-	closes off_on "$to" ''
+	closes off_on "$to" '^(completed|started) live migration'
 }
 
 for name in $(declare -F | sed -n 's/^declare -f case_//p' | grep -xE "${only:-.*}"); do
