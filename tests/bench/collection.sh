@@ -49,7 +49,8 @@ collection_watch() { # uuid
 
 # One QEMU does not answer: the round that meets it, and those after it.
 collection_stopped() { # uuid
-	local pid=$(<"$work/libvirtd/run/qemu/$1.pid") before first later
+	local pid before first later
+	pid=$(<"$work/libvirtd/run/qemu/$1.pid")
 	before=$(collection_watch "$1") && kill -STOP "$pid" && first=$(collection_watch "$1") && later=$(collection_watch "$1") || return 1
 	grep -q '^State:.T' "/proc/$pid/status" || return 1
 	kill -CONT "$pid"
