@@ -9,6 +9,9 @@ import socket
 import time
 
 
+IDLE_S = 30  # half of what a server keeps a connection for: it must not close it just when it is used again
+
+
 class Loop:
     def __init__(self):
         self.selector = selectors.DefaultSelector()
@@ -51,6 +54,7 @@ class Client:
         self.waiting = collections.deque()
         self.socket = None
         self.asked = 0
+        self.used = 0  # when the socket was last
 
     def ask(self, path, done, method="GET"):
         length = "" if method == "GET" else "Content-Length: 0\r\n"
@@ -61,6 +65,8 @@ class Client:
     def send(self):
         self.asked += 1
         self.received = b""
+        if time.monotonic() - self.used > IDLE_S:
+            self.close()
         try:
             if not self.socket:
                 self.socket = socket.socket()
@@ -106,6 +112,7 @@ class Client:
             self.socket = None
 
     def answer(self, status, body):
+        self.used = time.monotonic()
         if not status:
             self.close()
         _, done = self.waiting.popleft()
