@@ -59,13 +59,12 @@ class Host:
 
     def start_agent(self):
         # Agents that wait for a processor take each other for dead, and never calm down; real ones have their own. So
-        # these go first, and use less of it: half of what they take is Go's threads and collector, and compression.
+        # these go first, and use less of it: half of what they take is Go's threads and its collector.
         first = [] if os.geteuid() else ["nice", "-n", "-15"]
         self.agent = Process(
             first + ["serf", "agent", f"-node={self.name}", f"-bind={self.address}:7946", f"-rpc-addr={self.address}:7373",
              f"-profile={self.cluster.profile}", "-log-level=warn", "-retry-interval=1s",
-             f"-config-file={self.cluster.agent_config}", f"-retry-join={self.cluster.hosts[0].address}"],
-            self.path + ".serf.log", {"GOMAXPROCS": "1", "GOGC": "400"})
+             f"-retry-join={self.cluster.hosts[0].address}"], self.path + ".serf.log", {"GOMAXPROCS": "1", "GOGC": "400"})
 
     def start_daemon(self):
         self.states = dict(self.first)  # the test driver begins anew
@@ -96,9 +95,6 @@ class Cluster:
         self.config = os.path.join(self.work, "virtxd.conf")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("threads = 4\n")
-        self.agent_config = os.path.join(self.work, "agent.json")
-        with open(self.agent_config, "w", encoding="utf-8") as file:
-            json.dump({"enable_compression": False}, file)
         self.template = self.make_template()
         subprocess.run([program, "virtxd", "--config", self.config, "--vms-dir", self.storage, "--init-cluster"],
                        check=True, stdout=subprocess.DEVNULL)
