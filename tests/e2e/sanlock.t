@@ -105,7 +105,8 @@ api DELETE "/vms/$web" '{"deletestorage":false}'
 isnt "nor released" "$status" 204
 on virt1
 ok "it runs on" runstate_is "$web" 4
-mv "$vms/xml/$(uuid_of virt2)/$web.xml" "$vms/xml/$(uuid_of virt1)/"
+# Unless virt1, where it runs, has taken it back by itself.
+mv "$vms/xml/$(uuid_of virt2)/$web.xml" "$vms/xml/$(uuid_of virt1)/" 2>>"$work/mv.out"
 virsh -q -c "$(host_uri virt2)" undefine "$web" >/dev/null
 api PUT "/vms/$web/register" '{"host":""}'
 is "its entry is put right" "$status" 200
