@@ -258,6 +258,7 @@ static void test_surroundings(void **state)
 	char *output = NULL;
 	cleanup_close int extra = open("/dev/null", O_RDONLY);
 
+	assert_true(extra >= 0);
 	setenv("LC_ALL", "de_DE.UTF-8", 1);
 	assert_int_equal(
 		run_shell("echo $LC_ALL; ls /proc/self/fd | tr '\\n' ' '", &output, &err), 0);

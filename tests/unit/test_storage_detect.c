@@ -91,7 +91,6 @@ static void test_qcow2(void **state)
 static void test_qcow2_in_use(void **state)
 {
 	struct fixture *fixture = *state;
-	cleanup_free char *ds = in_vms(fixture, "ds");
 	int in[2], out[2];
 	char piece[64];
 
