@@ -13,11 +13,16 @@ void uuid_make(char text[static UUID_TEXT_SIZE])
 	uuid_unparse_lower(raw, text);
 }
 
+static bool parse(const char *text, uuid_t raw)
+{
+	return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, raw) == 0;
+}
+
 bool uuid_is_valid(const char *text)
 {
 	uuid_t raw;
 
-	return strlen(text) == UUID_TEXT_SIZE - 1 && uuid_parse(text, raw) == 0;
+	return parse(text, raw);
 }
 
 bool uuid_canonical(const char *text, char out[static UUID_TEXT_SIZE])
@@ -25,7 +30,7 @@ bool uuid_canonical(const char *text, char out[static UUID_TEXT_SIZE])
 	uuid_t raw;
 
 	out[0] = '\0';
-	if (!uuid_is_valid(text) || uuid_parse(text, raw) != 0)
+	if (!parse(text, raw))
 		return false;
 	uuid_unparse_lower(raw, out);
 	return true;
