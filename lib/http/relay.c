@@ -372,6 +372,10 @@ static bool take_replies(struct worker *worker, struct channel *channel)
 	if (at)
 		memmove(channel->input, channel->input + at, channel->input_len - at);
 	channel->input_len -= at;
+	if (!channel->input_len) { /* there may be a hundred channels, mostly idle */
+		free(steal(&channel->input));
+		channel->input_capacity = 0;
+	}
 	return good;
 }
 
