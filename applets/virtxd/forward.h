@@ -23,7 +23,8 @@ struct forward *forward_new(struct peers *peers, const uint8_t *key, const char 
 void forward_free(struct forward *forward);
 
 /*
- * Sends the call to the host with the UUID `host` and fills the response with its answer. -1:
+ * Sends the call to the host with the UUID `host` and fills the response with its answer, or with
+ * another fate than HTTP_ANSWERED (http/server.h): then neither is the caller's any more. -1:
  * ERR_LOOP when it was forwarded to us; ERR_UNAVAILABLE when that host is not known, not active or
  * not proven; ERR_FORWARD with the cause when it cannot be reached or does not answer in time.
  * call->failed is the host's name then.

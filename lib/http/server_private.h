@@ -8,8 +8,8 @@
  * freed while the server lives, so an event that comes late finds one that is not waiting, or wakes
  * another for nothing.
  *
- * Lock order: server->lock, then connection->lock; those of relay.c, which are held for memory work
- * and calls that do not wait, before connection->lock. None is held in a handler.
+ * Lock order: server->lock, then connection->lock; channels_lock, then a channel's (relay.c), under
+ * which sockets are shut down, closed and uncorked, which does not wait. None is held in a handler.
  */
 #ifndef HTTP_SERVER_PRIVATE_H
 #define HTTP_SERVER_PRIVATE_H
@@ -150,8 +150,6 @@ struct http_server {
 	pthread_mutex_t channels_lock; /* of the list, before a channel's lock */
 	struct channel *channels;      /* relay.c */
 };
-
-/* Monotonic; the first is coarse (a few ms) and cheap. */
 
 /* server.c */
 /* Drops a reference; with the last one the server goes, and what it still has of connections. */
